@@ -1,0 +1,114 @@
+"""What the engine needs of the world, as Protocols; adapters live upstairs and are composed in `bootstrap`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from msgspec import Struct
+
+from tocsin.oncall.roster import Person
+from tocsin.runbook.model import Step
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The instant, aware UTC."""
+        ...
+
+
+class Brief(Struct, frozen=True):
+    """What a message says of its incident; `link` is its page."""
+
+    id: str
+    number: int
+    title: str
+    severity: str
+    status: str
+    link: str
+
+
+class Recipient(Struct, frozen=True):
+    role: str
+    person: Person
+
+
+class Message(Struct, frozen=True):
+    """One message to hand to a channel. `kind` is page, notify, post, update or status.
+
+    `to` is None for the team's channel. `subject` is one line; `text` may be many. `acknowledge_url` is a signed link,
+    on pages only. The same `idempotency_key` is the same message, perhaps sent twice: `possible_duplicate` says so.
+    """
+
+    kind: str
+    idempotency_key: str
+    incident: Brief
+    to: Recipient | None
+    subject: str
+    text: str
+    acknowledge_url: str | None = None
+    possible_duplicate: bool = False
+
+
+class DeliveryError(Exception):
+    """A channel could not deliver. `permanent` means that trying again cannot help; `retry_after` is in seconds."""
+
+    def __init__(self, reason: str, *, permanent: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.permanent = permanent
+        self.retry_after = retry_after
+
+
+class Channel(Protocol):
+    """A way to reach people. `name` is the key under [channels], and the `via` of a person's rules."""
+
+    name: str
+
+    def accepts(self, message: Message) -> bool:
+        """Whether this channel can carry it: e.g. e-mail needs an address of the recipient, or a team address."""
+        ...
+
+    async def deliver(self, message: Message) -> None:
+        """Hands the message over; returns only once the other side has taken it. Raises DeliveryError."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class StepReport(Struct, frozen=True):
+    """What running one step gave. `outcome` is ok, nothing_found, unhealthy, failed, timed_out, unknown or manual.
+
+    `index` is the step's place in its procedure, from 1; output is redacted and free of escape codes. Times are aware UTC.
+    """
+
+    index: int
+    title: str
+    outcome: str
+    reason: str
+    exit_code: int | None
+    stdout: str
+    stderr: str
+    cut_bytes: int
+    started_at: datetime
+    ended_at: datetime
+    digest: str
+
+
+Report = Callable[[StepReport], None]
+
+
+class Runner(Protocol):
+    """Runs steps of a document. Steps above `read` run only when `approved`."""
+
+    async def run(
+        self, steps: Sequence[tuple[int, Step]], *, environment: Sequence[str], values: Mapping[str, str],
+        side_by_side: bool, approved: bool, report: Report,
+    ) -> None:  # fmt: skip
+        """Runs each (index, step), calling `report` once per finished step. Cancelling it stops every process."""
+        ...
+
+    def refuses(self, step: Step, values: Mapping[str, str]) -> dict[str, str]:
+        """Why the step cannot run with these values: placeholder name -> reason; empty when it can."""
+        ...

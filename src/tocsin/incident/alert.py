@@ -1,0 +1,48 @@
+"""An alert: a signal that matters, firing or resolved, whoever sent it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class AlertStatus(StrEnum):
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+class Alert(Struct, frozen=True):
+    """One alert as its source last described it; times are aware UTC.
+
+    `fingerprint` names the label set: the same alert resent, or sent by a second peer, carries the same one. `group` is
+    the sender's own grouping key and decides nothing. `ends_at` is None while it fires.
+    """
+
+    fingerprint: str
+    status: AlertStatus
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    starts_at: datetime
+    ends_at: datetime | None
+    source: str
+    generator_url: str = ""
+    group: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.labels.get("alertname", "alert")
+
+    @property
+    def summary(self) -> str:
+        """The sender's one-line description, or the alert's name when it gave none."""
+        return self.annotations.get("summary") or self.annotations.get("description") or self.name
+
+
+def fingerprint(labels: Mapping[str, str]) -> str:
+    """The 16 hex digits that stand for this label set, whatever its order."""
+    text = "\x1f".join(f"{k}\x1e{v}" for k, v in sorted(labels.items()))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
