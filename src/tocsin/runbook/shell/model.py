@@ -15,7 +15,10 @@ class Classification(Struct, frozen=True):
 
 
 class Fence(Struct, frozen=True):
-    """A shell fence, split. `environment` holds its top-level `export` lines; lines in steps and findings are the document's."""
+    """A shell fence, split. `environment` holds its top-level `export` lines.
+
+    Line numbers in steps and findings are the document's.
+    """
 
     steps: tuple[Step, ...]
     environment: tuple[str, ...] = ()

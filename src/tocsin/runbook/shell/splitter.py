@@ -1,0 +1,120 @@
+"""A shell fence -> titled steps; a single command -> what is known about it. Never raises, whatever the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+
+from tocsin.runbook.durations import parse_range
+from tocsin.runbook.model import Finding, Step, StepClass, StepKind
+from tocsin.runbook.shell.chunks import Chunk, chunks, rough_chunks
+from tocsin.runbook.shell.classify import classify
+from tocsin.runbook.shell.contexts import placeholders
+from tocsin.runbook.shell.environment import exports, relies_on
+from tocsin.runbook.shell.model import Command, Fence
+from tocsin.runbook.shell.polls import read_poll
+from tocsin.runbook.shell.prompts import Unprompted, without_prompts
+from tocsin.runbook.shell.remarks import finding, remarks
+from tocsin.runbook.shell.syntax import parse
+from tocsin.runbook.shell.titles import Reading, manual_title, read_notes, title_from
+
+_KEEPS_LOOKING = re.compile(r"\b(?:monitor|watch|observe|wait|keep|soak)", re.IGNORECASE)
+
+
+def split_fence(text: str, *, line: int) -> Fence:
+    """The steps of a shell fence whose first line is the document's `line`, in order, with what is doubtful about them.
+
+    A step's `line` is its title's, else its first command's. A query or a remark alone becomes a PromQL or manual step.
+    """
+    plain = without_prompts(text)
+    syntax = parse(plain.text)
+    cut = chunks(syntax) if syntax.broken is None else rough_chunks(plain.text)
+    environment: tuple[str, ...] = ()
+    steps: list[Step] = []
+    found = _prompt_findings(plain, line)
+    for chunk in cut:
+        steps += _steps(chunk, environment, line=line)
+        if chunk.body:
+            body = parse(chunk.body)
+            environment += exports(body)
+            found += remarks(body, line=line + chunk.body_row)
+    return Fence(tuple(steps), environment, _in_columns(found, plain, line))
+
+
+def read_command(command: str, *, line: int) -> Command:
+    """What is known of one command outside a fence, e.g. of a table cell; a prompt before it is taken off."""
+    plain = without_prompts(command.strip())
+    syntax = parse(plain.text)
+    found = _prompt_findings(plain, line) + list(remarks(syntax, line=line))
+    return Command(plain.text, classify(plain.text), placeholders(syntax), tuple(found))
+
+
+def _steps(chunk: Chunk, environment: Iterable[str], *, line: int) -> list[Step]:
+    """The steps of one chunk: its query, its commands, or the person's task its comments name."""
+    notes = read_notes(chunk.notes)
+    steps = []
+    if notes.query is not None:
+        steps.append(_promql(notes, line=line + (chunk.row if notes.title else notes.query_row)))
+    if chunk.body:
+        steps.append(_shell(chunk, notes, environment, line=line + chunk.row))
+    elif notes.query is None and notes.title:
+        steps.append(_manual(notes, line=line + chunk.row))
+    return steps
+
+
+def _shell(chunk: Chunk, notes: Reading, environment: Iterable[str], *, line: int) -> Step:
+    syntax = parse(chunk.body)
+    poll = read_poll(syntax)
+    verdict = classify(chunk.body)
+    return Step(
+        title=notes.title or title_from(chunk.body),
+        kind=StepKind.SHELL,
+        command=chunk.body,
+        commands=chunk.commands,
+        step_class=verdict.step_class,
+        placeholders=placeholders(parse(poll.command) if poll else syntax),
+        line=line,
+        class_reason=verdict.reason,
+        poll=poll.every if poll else None,
+        poll_command=poll.command if poll else "",
+        window=_window(notes),
+        needs_environment=relies_on(chunk.body, environment),
+    )
+
+
+def _promql(notes: Reading, *, line: int) -> Step:
+    return Step(notes.title or "Prometheus query", StepKind.PROMQL, notes.query or "", 0, StepClass.READ, (), line,
+                class_reason="a query only reads", window=_window(notes))  # fmt: skip
+
+
+def _manual(notes: Reading, *, line: int) -> Step:
+    return Step(manual_title(notes), StepKind.MANUAL, "", 0, StepClass.READ, (), line,
+                class_reason="a person does it", window=_window(notes))  # fmt: skip
+
+
+def _window(notes: Reading) -> tuple[timedelta, timedelta] | None:
+    return parse_range(notes.title) if _KEEPS_LOOKING.search(notes.title) else None
+
+
+def _prompt_findings(plain: Unprompted, line: int) -> list[Finding]:
+    found = []
+    if plain.removed:
+        row = min(plain.removed)
+        found.append(finding("S003", "the prompt is not part of the command and was taken off", line=line + row,
+                             hint="write commands without `$ `"))  # fmt: skip
+    if plain.output:
+        found.append(finding("S008", "lines without a prompt were taken for sample output", line=line + plain.output[0],
+                             hint="put output into a fence of its own"))  # fmt: skip
+    return found
+
+
+def _in_columns(found: Iterable[Finding], plain: Unprompted, line: int) -> tuple[Finding, ...]:
+    """The findings in line order, their columns counted with the prompts that were taken off."""
+    moved = [
+        Finding(f.code, f.level, f.line, f.column + removed, f.message, f.hint)
+        if (removed := plain.removed.get(f.line - line, 0)) and f.code != "S003"
+        else f
+        for f in found
+    ]
+    return tuple(sorted(moved, key=lambda f: (f.line, f.column, f.code)))

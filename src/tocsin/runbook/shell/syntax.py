@@ -1,0 +1,94 @@
+"""Shell text -> syntax tree, with the blanks masked and whatever the grammar did not understand made plain.
+
+tree-sitter is forgiving by design; a runner must not be. Besides its own error nodes, text that the tree does not
+account for, or one command that swallowed the next line, counts as not understood. Never raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+import tree_sitter_bash
+from msgspec import Struct
+from tree_sitter import Language, Node, Parser
+
+from tocsin.runbook.shell.placeholders import Blank, find_blanks, mask
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_ONE_LINE = {"command", "declaration_command", "unset_command", "variable_assignment", "pipeline", "file_redirect"}
+
+
+class Syntax(Struct, frozen=True):
+    """A parsed text. `source` is the document's bytes, `masked` what was parsed (same length); `broken` is the byte
+    offset of the first thing that was not understood, None when all of it was."""
+
+    source: bytes
+    masked: bytes
+    blanks: tuple[Blank, ...]
+    root: Node
+    broken: int | None
+
+    def text(self, node: Node) -> str:
+        """The document's own text of a node."""
+        return self.source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
+    def blanks_in(self, node: Node) -> tuple[Blank, ...]:
+        return tuple(b for b in self.blanks if node.start_byte <= b.start and b.end <= node.end_byte)
+
+
+def parse(text: str) -> Syntax:
+    """The syntax of a piece of bash; look at `broken` before relying on it."""
+    source = text.encode("utf-8", "replace")
+    blanks = find_blanks(source)
+    masked = mask(source, blanks)
+    root = Parser(_language()).parse(masked).root_node
+    return Syntax(source, masked, blanks, root, _first_doubt(root, masked))
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and everything below it, in document order."""
+    pending = [node]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending.extend(reversed(node.children))
+
+
+@cache
+def _language() -> Language:
+    return Language(tree_sitter_bash.language())
+
+
+def _first_doubt(root: Node, masked: bytes) -> int | None:
+    if control := _CONTROL.search(masked):
+        return control.start()
+    end = 0
+    for node in walk(root):
+        if node.is_error or node.is_missing or _runs_on(node, masked):
+            return node.start_byte
+        if node.child_count == 0 and node.end_byte > end:
+            if node.start_byte > end and not _blank(masked[end : node.start_byte], newlines=True):
+                return end
+            end = node.end_byte
+    return None if _blank(masked[end:], newlines=True) else end
+
+
+def _runs_on(node: Node, masked: bytes) -> bool:
+    """Whether a node that must end with its line goes on to the next without a backslash."""
+    if node.type in ("word", "variable_name", "comment"):
+        return b"\n" in masked[node.start_byte : node.end_byte].replace(b"\\\n", b"")
+    if node.type not in _ONE_LINE:
+        return False
+    pairs = zip(node.children, node.children[1:], strict=False)
+    return any(
+        not _blank(masked[a.end_byte : b.start_byte], newlines=node.type == "pipeline")
+        for a, b in pairs
+        if a.end_byte < b.start_byte and "heredoc" not in a.type
+    )
+
+
+def _blank(gap: bytes, *, newlines: bool) -> bool:
+    rest = gap.replace(b"\\\n", b"").strip(b" \t\r\n" if newlines else b" \t")
+    return not rest
