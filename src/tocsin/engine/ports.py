@@ -61,6 +61,14 @@ class DeliveryError(Exception):
         self.retry_after = retry_after
 
 
+class EvidenceError(Exception):
+    """A source of evidence gave no usable answer; `reason` is one line for people. It says nothing about production."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class Channel(Protocol):
     """A way to reach people. `name` is the key under [channels], and the `via` of a person's rules."""
 
