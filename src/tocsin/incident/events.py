@@ -74,7 +74,7 @@ class Noted(_Event, frozen=True, tag="Noted"):
 
 
 class FactRecorded(_Event, frozen=True, tag="FactRecorded"):
-    """A person filled in what only a person knows: `name` is impact, root_cause, follow_up ... or a template's field."""
+    """A person filled in what only a person knows: `name` is impact, root_cause ... or a template's field."""
 
     name: str
     text: str
@@ -260,7 +260,7 @@ class Mitigated(_Event, frozen=True, tag="Mitigated"):
 
 
 class VerificationStarted(_Event, frozen=True, tag="VerificationStarted"):
-    """Watching from now: a person may end it at `earliest_at`, it ends by itself at `latest_at`. `run` does its steps."""
+    """Watching from now: a person may end it at `earliest_at`, at `latest_at` it ends. `run` does its steps."""
 
     cause: str
     earliest_at: datetime

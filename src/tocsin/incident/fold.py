@@ -1,4 +1,4 @@
-"""An incident from its timeline: `fold` for all of it, `apply` for one more entry. Replaying gives the same incident."""
+"""An incident from its timeline: `fold` for all of it, `apply` for one more. Replaying gives the same incident."""
 
 from __future__ import annotations
 
@@ -11,7 +11,18 @@ from msgspec.structs import replace
 from tocsin.incident import events as e
 from tocsin.incident.errors import TransitionError
 from tocsin.incident.state import (
-    ActionItem, Answer, Approval, Incident, Message, Page, PublicUpdate, Run, Status, StepState, Tick, Verification,
+    ActionItem,
+    Answer,
+    Approval,
+    Incident,
+    Message,
+    Page,
+    PublicUpdate,
+    Run,
+    Status,
+    StepState,
+    Tick,
+    Verification,
 )  # fmt: skip
 from tocsin.incident.transitions import after
 
@@ -71,7 +82,12 @@ def _(event: e.Acknowledged, i: Incident, entry: e.Entry) -> Changes:
     if i.acknowledged_at is not None:
         return {}
     roles = i.roles if i.commander else {**i.roles, "commander": entry.actor}
-    return {"acknowledged_at": entry.at, "acknowledged_by": entry.actor, "acknowledge_due_at": event.due_at, "roles": roles}
+    return {
+        "acknowledged_at": entry.at,
+        "acknowledged_by": entry.actor,
+        "acknowledge_due_at": event.due_at,
+        "roles": roles,
+    }
 
 
 @_changes.register
@@ -82,7 +98,12 @@ def _(event: e.AcknowledgeMissed, i: Incident, entry: e.Entry) -> Changes:
 @_changes.register
 def _(event: e.SeverityChanged, i: Incident, entry: e.Entry) -> Changes:
     reason = event.reason or f"set by {entry.actor}"
-    return {"severity": event.severity, "severity_reason": reason, "severity_changed_at": entry.at, "acknowledge_missed": False}
+    return {
+        "severity": event.severity,
+        "severity_reason": reason,
+        "severity_changed_at": entry.at,
+        "acknowledge_missed": False,
+    }
 
 
 @_changes.register
@@ -154,7 +175,9 @@ def _(event: e.RunStarted, i: Incident, entry: e.Entry) -> Changes:
 
 @_changes.register
 def _(event: e.StepFinished, i: Incident, entry: e.Entry) -> Changes:
-    done = StepState(event.index, event.title, event.outcome, event.reason, event.exit_code, event.evidence, entry.at, event.seconds)
+    done = StepState(
+        event.index, event.title, event.outcome, event.reason, event.exit_code, event.evidence, entry.at, event.seconds
+    )
 
     def finished(run: Run) -> Run:
         return replace(run, steps=tuple(done if s.index == event.index else s for s in run.steps))

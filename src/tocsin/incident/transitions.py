@@ -1,8 +1,8 @@
 """The transition table: which event may happen in which status, and the status after it. What is not listed is refused.
 
-    open -> acknowledged -> mitigating -> monitoring -> resolved -> closed
-              ^                 ^ verification failed |      | reopened
-              +-----------------+---------------------+------+
+open -> acknowledged -> mitigating -> monitoring -> resolved -> closed
+          ^                 ^ verification failed |      | reopened
+          +-----------------+---------------------+------+
 """
 
 from __future__ import annotations

@@ -1,0 +1,72 @@
+"""What the passing of time brings about: the deadlines that are due, as events. Pure: the context has the instant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tocsin.incident import events as e
+from tocsin.incident.deadlines import Deadline, Kind, deadlines, open_rungs, rung_key
+from tocsin.incident.paging import inform_rung, page_rung
+from tocsin.incident.policy import Context
+from tocsin.incident.state import Incident
+from tocsin.incident.steps import resolved
+
+
+def due(incident: Incident, ctx: Context) -> tuple[e.Event, ...]:
+    """The events of the first deadline due at `ctx.at`, if any. Apply and ask again: one may undo another."""
+    for deadline in deadlines(incident, ctx.policy):
+        if deadline.due_at > ctx.at:
+            break
+        found = _FIRE[deadline.kind](incident, ctx, deadline)
+        if found:
+            return found
+    return ()
+
+
+def _acknowledge(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Event, ...]:
+    return (e.AcknowledgeMissed(deadline.due_at),)
+
+
+def _rung(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Event, ...]:
+    rung = next(r for r in open_rungs(incident, ctx.policy) if rung_key(incident, r) == deadline.key)
+    if deadline.kind is Kind.INFORM:
+        return inform_rung(incident, ctx, rung)
+    return page_rung(incident, ctx, rung, cause=f"not acknowledged, {incident.severity} rung of the escalation matrix")
+
+
+def _contact(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Event, ...]:
+    key, _, via = deadline.key.rpartition("|")
+    return (e.ContactTried(key, deadline.who, via),)
+
+
+def _update(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Event, ...]:
+    named = ctx.policy.roster.named(incident.commander) if incident.commander else None
+    holders = (named,) if named else ctx.policy.roster.holders(ctx.policy.first_role(incident.severity), ctx.at)
+    return (e.UpdateReminded(deadline.due_at, tuple(p.id for p in holders)),)
+
+
+def _approval(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Event, ...]:
+    return (e.ApprovalExpired(deadline.key.removeprefix("approval:")),)
+
+
+def _verify(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Event, ...]:
+    if deadline.key == "resolve":
+        return resolved(incident, ctx, reason="", open_items=())
+    return (e.VerificationPassed(),)
+
+
+def _remind(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Event, ...]:
+    return (e.TaskReminded(deadline.key, deadline.what, deadline.who, deadline.due_at),)
+
+
+_FIRE: Mapping[Kind, Callable[[Incident, Context, Deadline], tuple[e.Event, ...]]] = {
+    Kind.ACKNOWLEDGE: _acknowledge,
+    Kind.PAGE: _rung,
+    Kind.INFORM: _rung,
+    Kind.CONTACT: _contact,
+    Kind.UPDATE: _update,
+    Kind.APPROVAL: _approval,
+    Kind.VERIFY: _verify,
+    Kind.TASK: _remind,
+    Kind.ACTION_ITEM: _remind,
+}

@@ -1,0 +1,207 @@
+"""What is owed and when, derived from the incident as it is: nothing is ever scheduled, so everything re-times itself.
+
+A deadline's `due_at` is inclusive: at that instant it is owed. What has been done is on the timeline, not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from msgspec import Struct
+
+from tocsin.incident.checklists import open_tasks, open_verification
+from tocsin.incident.policy import AfterAcknowledge, Policy
+from tocsin.incident.state import Incident, Page, Status
+from tocsin.runbook.model import Rung
+
+
+class Kind(StrEnum):
+    ACKNOWLEDGE = "acknowledge"
+    PAGE = "page"
+    INFORM = "inform"
+    CONTACT = "contact"
+    UPDATE = "update"
+    APPROVAL = "approval"
+    VERIFY = "verify"
+    TASK = "task"
+    ACTION_ITEM = "action_item"
+
+
+class Deadline(Struct, frozen=True):
+    """One thing owed. `key` names it within the incident; `who` is a role or a person."""
+
+    kind: Kind
+    due_at: datetime
+    what: str
+    who: str
+    key: str
+
+
+def deadlines(incident: Incident, policy: Policy) -> tuple[Deadline, ...]:
+    """Everything owed in the future or overdue and not yet done, soonest first."""
+    if incident.status.over:
+        found = [*_tasks(incident, policy), *_action_items(incident, policy)]
+    else:
+        found = [
+            *_acknowledge(incident, policy), *_rungs(incident, policy), *_contacts(incident, policy),
+            *_update(incident, policy), *_approvals(incident), *_verify(incident, policy),
+            *_action_items(incident, policy),
+        ]  # fmt: skip
+    return tuple(sorted(found, key=lambda d: d.due_at))
+
+
+def next_due(incident: Incident, policy: Policy) -> datetime | None:
+    """When the clock has something to do next; None when nothing is owed."""
+    first = next(iter(deadlines(incident, policy)), None)
+    return first.due_at if first else None
+
+
+def acknowledge_due(incident: Incident, policy: Policy) -> datetime | None:
+    """When the acknowledge is owed under the severity of now (Incident Severity Levels, "Response Time").
+
+    A raised severity counts from the moment it was raised if that is later: nobody is late for what was not yet asked.
+    """
+    response = policy.response(incident.severity)
+    if response is None:
+        return None
+    due = incident.clock_started_at + response
+    raised = incident.severity_changed_at
+    return max(due, raised + policy.rules.immediate) if raised and due <= raised else due
+
+
+def rung_key(incident: Incident, rung: Rung) -> str:
+    """A rung's name: its time and role, so that a change of severity never pages the same rung twice."""
+    seconds = int(rung.after.total_seconds()) if rung.after is not None else 0
+    return _generation(incident, f"rung:{seconds}:{rung.to}")
+
+
+def opened_key(incident: Incident) -> str:
+    return _generation(incident, "opened")
+
+
+def done_keys(incident: Incident) -> frozenset[str]:
+    """Keys of the rungs already paged, informed or passed over."""
+    return frozenset((*(p.key for p in incident.pages), *incident.passed))
+
+
+def open_rungs(incident: Incident, policy: Policy) -> tuple[Rung, ...]:
+    """The rungs of the matrix not yet reached, soonest first."""
+    done = done_keys(incident)
+    return tuple(r for r in policy.rungs(incident.severity) if rung_key(incident, r) not in done)
+
+
+def _generation(incident: Incident, key: str) -> str:
+    return f"{key}#{incident.generation}" if incident.generation else key
+
+
+def _acknowledge(incident: Incident, policy: Policy) -> Iterator[Deadline]:
+    due = acknowledge_due(incident, policy)
+    if incident.status is Status.OPEN and due is not None and not incident.acknowledge_missed:
+        yield Deadline(
+            Kind.ACKNOWLEDGE,
+            due,
+            f"acknowledge ({incident.severity})",
+            policy.first_role(incident.severity),
+            "acknowledge",
+        )
+
+
+def _rungs(incident: Incident, policy: Policy) -> Iterator[Deadline]:
+    """Escalation Matrix: due at opening + the column's time; after an acknowledge it informs while the impact lasts."""
+    kind = Kind.PAGE
+    if incident.status is not Status.OPEN:
+        if policy.rules.after_acknowledge is AfterAcknowledge.STOP or incident.mitigated_at is not None:
+            return
+        kind = Kind.INFORM if policy.rules.after_acknowledge is AfterAcknowledge.INFORM else Kind.PAGE
+    for rung in open_rungs(incident, policy):
+        if rung.after is not None:
+            verb = "page" if kind is Kind.PAGE else "inform"
+            yield Deadline(
+                kind, incident.clock_started_at + rung.after, f"{verb} {rung.to}", rung.to, rung_key(incident, rung)
+            )
+
+
+def _contacts(incident: Incident, policy: Policy) -> Iterator[Deadline]:
+    """A person's own rules: their next contact way, so long as nobody has acknowledged."""
+    if incident.status is not Status.OPEN:
+        return
+    for page in incident.pages:
+        person = policy.roster.person(page.person)
+        if person is None or page.informed or not _of_now(incident, page):
+            continue
+        for rule in person.notify:
+            if rule.after > timedelta(0) and rule.via not in page.contacts:
+                yield Deadline(
+                    Kind.CONTACT,
+                    page.at + rule.after,
+                    f"{rule.via} to {person.name}",
+                    page.person,
+                    f"{page.key}|{rule.via}",
+                )
+
+
+def _of_now(incident: Incident, page: Page) -> bool:
+    return page.at >= incident.clock_started_at
+
+
+def _update(incident: Incident, policy: Policy) -> Iterator[Deadline]:
+    """Internal Communication, "Updates": so long after the last message as the cadence says, again each time."""
+    every = policy.runbook.cadence(incident.severity)
+    if every is None or incident.acknowledged_at is None:
+        return
+    since = incident.last_update_at or incident.opened_at
+    due = since + every * (incident.update_reminders + 1)
+    yield Deadline(
+        Kind.UPDATE,
+        due,
+        "internal update",
+        incident.commander or "",
+        f"update:{since.isoformat()}:{incident.update_reminders}",
+    )
+
+
+def _approvals(incident: Incident) -> Iterator[Deadline]:
+    for a in incident.approvals:
+        if a.status == "pending":
+            yield Deadline(
+                Kind.APPROVAL, a.expires_at, f"approval of {a.action} expires", a.requested_by, f"approval:{a.id}"
+            )
+
+
+def _verify(incident: Incident, policy: Policy) -> Iterator[Deadline]:
+    """The monitoring window's end; once it passed, the resolve somebody asked for is due with the checklist done."""
+    v = incident.verification
+    if v is not None and v.status == "watching":
+        yield Deadline(Kind.VERIFY, v.latest_at, "monitoring window ends", incident.commander or "", "verify")
+    elif v is not None and v.status == "passed" and ready_to_resolve(incident, policy):
+        yield Deadline(Kind.VERIFY, v.latest_at, "resolve", incident.commander or "", "resolve")
+
+
+def ready_to_resolve(incident: Incident, policy: Policy) -> bool:
+    """Somebody asked, the verification passed, every verification item is ticked."""
+    v = incident.verification
+    passed = v is not None and v.status == "passed"
+    asked = incident.resolve_requested_by is not None
+    return asked and passed and not open_verification(incident, policy.runbook)
+
+
+def _tasks(incident: Incident, policy: Policy) -> Iterator[Deadline]:
+    for item, due in open_tasks(incident, policy.runbook):
+        yield from _reminders(incident, policy, Kind.TASK, due, item.text, incident.commander or "", f"task:{item.id}")
+
+
+def _action_items(incident: Incident, policy: Policy) -> Iterator[Deadline]:
+    for a in incident.action_items:
+        if a.done_at is None:
+            yield from _reminders(incident, policy, Kind.ACTION_ITEM, a.due_at, a.title, a.owner, f"action:{a.id}")
+
+
+def _reminders(
+    incident: Incident, policy: Policy, kind: Kind, due: datetime, what: str, who: str, key: str
+) -> Iterator[Deadline]:  # fmt: skip
+    """The next reminder of something owed: when due, then again every so often, a few times."""
+    given = sum(k.startswith(f"{key}@") for k in incident.reminded)
+    if given < policy.rules.reminders:
+        yield Deadline(kind, due + policy.rules.repeat_reminder * given, what, who, f"{key}@{given}")

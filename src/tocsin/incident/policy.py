@@ -1,0 +1,130 @@
+"""What an incident is measured against: the runbook in force, the roster, the settings a runbook leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from msgspec import Struct
+
+from tocsin.oncall.roster import Roster
+from tocsin.runbook.model import Runbook, Rung
+
+
+class AfterAcknowledge(StrEnum):
+    """What a rung does that falls due after an acknowledge, while the impact lasts."""
+
+    INFORM = "inform"
+    PAGE = "page"
+    STOP = "stop"
+
+
+class Role(StrEnum):
+    """What a person may do, each including the ones before it."""
+
+    VIEWER = "viewer"
+    RESPONDER = "responder"
+    COMMANDER = "commander"
+    ADMIN = "admin"
+
+    def includes(self, other: Role) -> bool:
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+class Rules(Struct, frozen=True):
+    """Built-in defaults for what a runbook leaves open; `tocsin.toml` overrides each."""
+
+    immediate: timedelta = timedelta(minutes=5)
+    after_acknowledge: AfterAcknowledge = AfterAcknowledge.INFORM
+    first_role: str | None = None
+    approval_expires: timedelta = timedelta(minutes=30)
+    publish_automatically: bool = True
+    watch_window: tuple[timedelta, timedelta] = (timedelta(minutes=15), timedelta(minutes=30))
+    repeat_reminder: timedelta = timedelta(days=1)
+    reminders: int = 3
+    severity_labels: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Runbook, roster and rules together. Pure: the same policy and instant give the same answer."""
+
+    runbook: Runbook
+    roster: Roster
+    rules: Rules = field(default_factory=Rules)
+    link: str = ""
+    """The incident's own page, with `{number}` where its number goes."""
+
+    def response(self, severity: str) -> timedelta | None:
+        """Time to acknowledge; "Immediate" is measured against `rules.immediate`. None when the runbook gives none."""
+        level = self.runbook.severity(severity)
+        if level is None or level.response is None:
+            return None
+        return level.response or self.rules.immediate
+
+    def first_role(self, severity: str) -> str:
+        """Who is paged when the incident opens: the lowest rung's role (the response flow's first box)."""
+        if self.rules.first_role:
+            return self.rules.first_role
+        rungs = self.runbook.rungs(severity)
+        return rungs[0].to if rungs else "On-call"
+
+    def rungs(self, severity: str) -> tuple[Rung, ...]:
+        return self.runbook.rungs(severity)
+
+    def severity_for(self, labels: Mapping[str, str]) -> tuple[str, str] | None:
+        """The level an alert's `severity` label suggests and why, or None for an alert that is no incident.
+
+        A label that names a level of the runbook is that level. `none` (Watchdog and other heartbeats) is no incident.
+        """
+        label = labels.get("severity", "")
+        if label.casefold() == "none":
+            return None
+        names = [s.name for s in self.runbook.severities]
+        own = {n.casefold(): n for n in names}
+        given = {k.casefold(): v for k, v in self.rules.severity_labels.items()}
+        said = f"alert label severity={label}" if label else "the alert carries no severity label"
+        for known in (own, given):
+            if label.casefold() in known:
+                return known[label.casefold()], said
+        if "default" in given:
+            return given["default"], f"{said}: the configured default"
+        rank = _RANK.get(label.casefold(), _RANK["warning"])
+        return (names[min(rank, len(names) - 1)] if names else "SEV1"), f"{said}: level {rank + 1} by default"
+
+
+_RANK = {
+    "critical": 0,
+    "page": 0,
+    "error": 1,
+    "high": 1,
+    "major": 1,
+    "warning": 2,
+    "medium": 2,
+    "minor": 3,
+    "low": 3,
+    "info": 3,
+}
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who does something: `name` stands on the timeline; `role` says what they may."""
+
+    name: str
+    role: Role = Role.RESPONDER
+
+
+TOCSIN = Actor("tocsin", Role.ADMIN)
+
+
+@dataclass(frozen=True)
+class Context:
+    """The instant and the actor of one decision, with the policy it is taken under."""
+
+    at: datetime
+    actor: Actor
+    policy: Policy

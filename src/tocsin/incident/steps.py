@@ -1,0 +1,103 @@
+"""Parts that commands and the clock share: starting runs, verifying, ending, posting a template, the public word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from tocsin.incident import events as e
+from tocsin.incident import templates
+from tocsin.incident.policy import Context
+from tocsin.incident.state import Incident, Status
+from tocsin.runbook.model import Procedure, Purpose, StepClass
+
+STATUS_PAGE_TEMPLATES = ("Status Page Updates", "Status Page", "Status Page Update")
+
+
+def start_run(
+    incident: Incident, procedure: Procedure, *, indices: Sequence[int], values: Mapping[str, str] | None = None
+) -> e.RunStarted:  # fmt: skip
+    """A run of some of a procedure's steps (`indices` from 1). Its id counts from 1 within the incident."""
+    titles = tuple(procedure.steps[n - 1].title for n in indices)
+    return e.RunStarted(
+        run=str(len(incident.runs) + 1), procedure=procedure.slug, title=procedure.title,
+        purpose=procedure.purpose.value, steps=titles, indices=tuple(indices), values=dict(values or {}),
+    )  # fmt: skip
+
+
+def runs_by_itself(procedure: Procedure) -> tuple[int, ...]:
+    """The steps that need nobody's word: they read, and ask for no value. Manual ones are listed, to be seen."""
+    return tuple(
+        n
+        for n, step in enumerate(procedure.steps, start=1)
+        if step.step_class is StepClass.READ and not step.placeholders
+    )
+
+
+def assessment(incident: Incident, ctx: Context) -> tuple[e.Event, ...]:
+    """The runbook's initial assessment, begun; empty when it has none."""
+    found = ctx.policy.runbook.purpose(Purpose.ASSESSMENT)
+    return (start_run(incident, found[0], indices=runs_by_itself(found[0])),) if found else ()
+
+
+def verification(incident: Incident, ctx: Context, *, cause: str) -> tuple[e.Event, ...]:
+    """Watching begun: the runbook's resolution steps, over the window it asks for ("Monitor for 15-30 minutes").
+
+    Without such a procedure there is nothing to watch and the verification passes at once.
+    """
+    found = ctx.policy.runbook.purpose(Purpose.VERIFICATION)
+    if not found:
+        return (e.VerificationStarted(cause, ctx.at, ctx.at),)
+    run = start_run(incident, found[0], indices=runs_by_itself(found[0]))
+    least, most = _window(found[0], ctx)
+    return (
+        e.VerificationStarted(cause, ctx.at + least, ctx.at + most, run.run),
+        run,
+        *publish(incident, ctx, Status.MONITORING),
+    )
+
+
+def _window(procedure: Procedure, ctx: Context) -> tuple[timedelta, timedelta]:
+    stated = next((s.window for s in procedure.steps if s.window), None)
+    if stated:
+        return stated
+    polls = any(s.poll for s in procedure.steps)
+    return ctx.policy.rules.watch_window if polls else (timedelta(0), timedelta(0))
+
+
+def resolved(incident: Incident, ctx: Context, *, reason: str, open_items: tuple[str, ...]) -> tuple[e.Event, ...]:
+    """The end: the Resolution template posted with its duration, the public told."""
+    done = e.Resolved(reason, open_items)
+    return (*post(incident, ctx, "Resolution", ended=True), *publish(incident, ctx, Status.RESOLVED), done)
+
+
+def post(
+    incident: Incident, ctx: Context, name: str, *, given: Mapping[str, str] | None = None, ended: bool = False
+) -> tuple[e.Event, ...]:  # fmt: skip
+    """A template of the runbook, filled and posted; empty when the document has no such template."""
+    template = ctx.policy.runbook.template(name)
+    if template is None:
+        return ()
+    link = ctx.policy.link.format(number=incident.number)
+    facts = (
+        templates.facts(incident, now=ctx.at, link=link) | ({"status": "Resolved"} if ended else {}) | dict(given or {})
+    )
+    filled = templates.fill(template, facts)
+    return (e.Posted(template.name, filled.text, filled.missing),)
+
+
+def publish(incident: Incident, ctx: Context, status: Status) -> tuple[e.Event, ...]:
+    """The public word for `status`, when it is new and the page follows by itself (or shows this incident already)."""
+    word = templates.public_word(status)
+    shown = incident.public[-1].status if incident.public else None
+    if word == shown or not (ctx.policy.rules.publish_automatically or shown):
+        return ()
+    return (public_event(incident, ctx, word),)
+
+
+def public_event(incident: Incident, ctx: Context, word: str, text: str = "") -> e.StatusPublished:
+    """What the public reads: the runbook's own sentence unless a person wrote one."""
+    template = next(filter(None, map(ctx.policy.runbook.template, STATUS_PAGE_TEMPLATES)), None)
+    service = incident.service or "our service"
+    sentence = text or templates.public_texts(template, service).get(word, "")
+    return e.StatusPublished(word, sentence, templates.public_title(template, service))

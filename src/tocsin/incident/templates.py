@@ -1,0 +1,174 @@
+"""The runbook's message templates, filled from the incident; what nobody knows is asked for, never a bracket."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from tocsin.incident.state import Incident, Status
+from tocsin.runbook.model import Template
+
+_BLANK = re.compile(r"(@?)\[([^\]\n]+)\]")
+_LABELLED = re.compile(r"^\s*([^:\[\]]{1,40}):\s*")
+UNKNOWN = "not known yet"
+
+# What a blank asks for, by the words of its label or of itself; the first match wins. Ordered: narrow before wide.
+_ASKS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (name, re.compile(pattern, re.IGNORECASE))
+    for name, pattern in (
+        ("root_cause", r"root cause|brief cause|^cause"),
+        ("follow_up", r"follow.?up|ticket"),
+        ("eta", r"\beta\b|if known|estimated"),
+        ("next", r"^next\b|doing next|next step"),
+        ("progress", r"progress|done/found|what we.ve|actions? taken"),
+        ("impact", r"impact|affected|scope"),
+        ("commander", r"^ic\b|commander|incident lead|^@?name$|owner"),
+        ("severity", r"^severity|^sev\b|^\d\s*[-–]\s*\d$"),
+        ("status", r"^status\b"),
+        ("start", r"^start|started"),
+        ("end", r"^end\b|ended|resolved at"),
+        ("duration", r"duration"),
+        ("service", r"service|component|system"),
+        ("link", r"\blink\b|\burl\b|thread|channel"),
+        ("number", r"incident (number|id)|^id$|^#$"),
+        ("time", r"\btime\b|\bdate\b"),
+        ("title", r"brief description|description|summary|title|issue"),
+    )
+)
+OPTIONAL = frozenset({"eta"})
+
+
+class Filled(Struct, frozen=True):
+    """A template's text, and the names of the facts that are still missing from it (each once, in order)."""
+
+    text: str
+    missing: tuple[str, ...]
+
+
+def asks(template: Template) -> tuple[str, ...]:
+    """The facts the template's blanks ask for, in order, each once; one of unknown meaning asks under its own words."""
+    names = [_meaning(line, blank) for line in template.body.splitlines() for blank in _BLANK.finditer(line)]
+    return tuple(dict.fromkeys(names))
+
+
+def fill(template: Template, facts: Mapping[str, str]) -> Filled:
+    """The template's text with every blank filled from `facts`; unknown ones read "not known yet"."""
+    missing: dict[str, None] = {}
+
+    def one(line: str) -> str:
+        def value(blank: re.Match[str]) -> str:
+            name = _meaning(line, blank)
+            if name == "severity":
+                return _severity(line, blank, facts["severity"])
+            known = facts.get(name, "").strip()
+            if known:
+                return (blank[1] if name == "commander" else "") + known
+            if name not in OPTIONAL:
+                missing[name] = None
+            return UNKNOWN
+
+        return _BLANK.sub(value, line)
+
+    text = "\n".join(one(line) for line in template.body.splitlines())
+    return Filled(text.strip("\n"), tuple(missing))
+
+
+def facts(incident: Incident, *, now: datetime, link: str) -> dict[str, str]:
+    """What the incident itself knows for a template, by fact name; facts recorded by people come on top."""
+    ended = incident.resolved_at
+    known = {
+        "title": incident.title,
+        "severity": incident.severity,
+        "status": public_word(incident.status).capitalize(),
+        "service": incident.service,
+        "commander": incident.commander or "",
+        "link": link,
+        "number": str(incident.number),
+        "start": _time(incident.opened_at),
+        "end": f"{_time(ended or now)} ({span((ended or now) - incident.opened_at)})",
+        "duration": span((ended or now) - incident.opened_at),
+        "time": _time(now),
+        "impact": incident.summary,
+    }
+    return {**known, **incident.facts}
+
+
+def public_word(status: Status) -> str:
+    """The word the public reads for an incident's status."""
+    return _PUBLIC[status]
+
+
+def public_texts(template: Template | None, service: str) -> dict[str, str]:
+    """The status page's sentences by status word, from a template's lines `Word - sentence`; else a default."""
+    texts = dict(_DEFAULT_PUBLIC)
+    for line in template.body.splitlines() if template else ():
+        word, dash, sentence = line.partition(" - ")
+        if dash and word.strip().casefold() in texts:
+            texts[word.strip().casefold()] = sentence.strip()
+    return {word: _BLANK.sub(service, sentence) for word, sentence in texts.items()}
+
+
+def public_title(template: Template | None, service: str) -> str:
+    """The public title, from the template's `Title:` line; never the internal one, which may say too much."""
+    for line in template.body.splitlines() if template else ():
+        label, colon, text = line.partition(":")
+        if colon and label.strip().casefold() == "title":
+            return _BLANK.sub(service, text.strip())
+    return f"{service} experiencing issues"
+
+
+_PUBLIC = {
+    Status.OPEN: "investigating",
+    Status.ACKNOWLEDGED: "investigating",
+    Status.MITIGATING: "identified",
+    Status.MONITORING: "monitoring",
+    Status.RESOLVED: "resolved",
+    Status.CLOSED: "resolved",
+}
+_DEFAULT_PUBLIC = {
+    "investigating": "We are investigating issues with [service].",
+    "identified": "The issue has been identified and a fix is under way.",
+    "monitoring": "A fix is in place and we are monitoring.",
+    "resolved": "The issue has been resolved.",
+}
+
+
+def _meaning(line: str, blank: re.Match[str]) -> str:
+    """The fact a blank asks for: by its own words when they are telling, else by the label its line begins with."""
+    words = blank[2].strip()
+    label = _LABELLED.match(line)
+    before = line[: blank.start()]
+    if re.search(r"\b(sev|severity|p)\W*$", before, re.IGNORECASE) or (
+        label and label[1].strip().casefold() == "severity"
+    ):
+        return "severity"
+    for said in (words, label[1].strip() if label else ""):
+        for name, pattern in _ASKS:
+            if said and pattern.search(said):
+                return name
+    return re.sub(r"[^a-z0-9]+", "_", (label[1] if label else words).casefold()).strip("_") or "text"
+
+
+def _severity(line: str, blank: re.Match[str], severity: str) -> str:
+    """`SEV[1-4]` becomes the level's name without doubling what stands before the bracket."""
+    before = re.search(r"([A-Za-z]+)[-\s]?$", line[: blank.start()])
+    if before and severity.casefold().startswith(before[1].casefold()):
+        return severity[len(before[1]) :].lstrip("- ")
+    return severity
+
+
+def span(length: timedelta) -> str:
+    """A length of time for people, to the minute above one minute: `45 s`, `47 min`, `2 h 5 min`, `3 d 4 h`."""
+    seconds = int(length.total_seconds())
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, hours, days = seconds // 60 % 60, seconds // 3600 % 24, seconds // 86400
+    parts = [(days, "d"), (hours, "h"), (minutes, "min")]
+    return " ".join(f"{n} {unit}" for n, unit in parts if n)
+
+
+def _time(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,219 @@
+"""What follows from an event and has to be done outside: messages and runs, kept in the outbox with the event."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from tocsin.incident import events as e
+from tocsin.incident.policy import Policy
+from tocsin.incident.state import Incident
+
+
+class Send(Struct, frozen=True, tag="send"):
+    """A message. `person` is None for the team's channel. `ways` are channel names; empty means every one.
+
+    `key` with the channel is the idempotency key; `only_while_open` ones are dropped once somebody acknowledged.
+    """
+
+    kind: str
+    key: str
+    subject: str
+    text: str
+    role: str = ""
+    person: str | None = None
+    ways: tuple[str, ...] = ()
+    only_while_open: bool = False
+
+
+class Execute(Struct, frozen=True, tag="execute"):
+    """A run of reading steps; doing it twice harms nothing."""
+
+    run: str
+
+
+class Mitigate(Struct, frozen=True, tag="mitigate"):
+    """A change to production: at most once."""
+
+    approval: str
+
+
+Work: TypeAlias = Send | Execute | Mitigate
+
+
+def announce(before: Incident | None, entry: e.Entry, after: Incident, policy: Policy) -> tuple[Work, ...]:
+    """The work that one timeline entry brings about, decided on the incident before and after it."""
+    return _announce(entry.event, before, entry, after, policy)
+
+
+@singledispatch
+def _announce(
+    event: e.Event, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
+) -> tuple[Work, ...]:
+    return ()
+
+
+@_announce.register
+def _(event: e.Paged, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy) -> tuple[Work, ...]:
+    escalated_by_person = event.cause.startswith("escalated by")
+    subject, text = f"{after.severity}: {after.title}", _page_text(after, event.cause, policy)
+    return (
+        Send(
+            "page", event.key, subject, text, event.role, event.person, event.ways,
+            only_while_open=not escalated_by_person,
+        ),
+    )  # fmt: skip
+
+
+@_announce.register
+def _(
+    event: e.ContactTried, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
+) -> tuple[Work, ...]:
+    page = next(p for p in after.pages if p.key == event.key and p.person == event.person)
+    text = _page_text(after, page.cause, policy)
+    subject = f"{after.severity}: {after.title}"
+    return (Send("page", event.key, subject, text, page.role, event.person, (event.via,), only_while_open=True),)
+
+
+@_announce.register
+def _(event: e.Informed, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy) -> tuple[Work, ...]:
+    since = f"{entry.at - after.clock_started_at}".split(".")[0]
+    text = (
+        f"{after.title}\n{after.severity}, {after.status}, owned by {after.commander or after.acknowledged_by}.\n"
+        f"It has lasted {since}; the escalation matrix names you ({event.role}) at this point. Nothing is asked of you."
+    )
+    return (
+        Send(
+            "notify", event.key, f"For your information: {after.severity} {after.title}", text, event.role, event.person
+        ),
+    )
+
+
+@_announce.register
+def _(event: e.Posted, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy) -> tuple[Work, ...]:
+    kind = "update" if event.template.casefold() not in ("initial alert", "resolution") else "post"
+    subject = f"{event.template or 'Update'}: {after.title}"
+    return (Send(kind, f"posted:{entry.seq}", subject, event.text),)
+
+
+@_announce.register
+def _(
+    event: e.Acknowledged, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
+) -> tuple[Work, ...]:
+    if before is not None and before.acknowledged_at is not None:
+        return ()
+    text = f"{entry.actor} acknowledged {after.severity} \u201c{after.title}\u201d and is incident commander."
+    return (Send("post", f"acknowledged:{entry.seq}", f"Acknowledged: {after.title}", text),)
+
+
+@_announce.register
+def _(
+    event: e.SeverityChanged, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
+) -> tuple[Work, ...]:
+    why = f" ({event.reason})" if event.reason else ""
+    text = f"Severity changed from {event.previous} to {event.severity} by {entry.actor}{why}: {after.title}"
+    return (Send("post", f"severity:{entry.seq}", f"{event.severity} now: {after.title}", text),)
+
+
+@_announce.register
+def _(
+    event: e.UpdateReminded, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
+) -> tuple[Work, ...]:
+    every = policy.runbook.cadence(after.severity)
+    text = f"An internal update on \u201c{after.title}\u201d is due ({after.severity}: every {every})."
+    subject = f"Update due: {after.title}"
+    return tuple(
+        Send("notify", f"update-due:{entry.seq}", subject, text, "incident commander", person) for person in event.who
+    )
+
+
+@_announce.register
+def _(
+    event: e.StatusPublished, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
+) -> tuple[Work, ...]:
+    return (Send("status", f"status:{entry.seq}", f"{event.status.capitalize()}: {after.public_title}", event.text),)
+
+
+@_announce.register
+def _(
+    event: e.RunStarted, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
+) -> tuple[Work, ...]:
+    return (Execute(event.run),)
+
+
+@_announce.register
+def _(
+    event: e.MitigationProposed, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
+) -> tuple[Work, ...]:
+    people = "one person" if event.needs == 1 else f"{event.needs} people"
+    until = f"It runs once {people} approve it, until {event.expires_at:%H:%M} UTC."
+    text = f"Proposed by {entry.actor}: {event.action}\n{event.command}\n{until}"
+    return (Send("post", f"proposed:{entry.seq}", f"Approval wanted: {event.action}", text),)
+
+
+@_announce.register
+def _(
+    event: e.MitigationApproved, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
+) -> tuple[Work, ...]:
+    approval = after.approval(event.approval)
+    return (Mitigate(event.approval),) if approval and approval.status == "approved" else ()
+
+
+@_announce.register
+def _(
+    event: e.MitigationFinished, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
+) -> tuple[Work, ...]:
+    return _mitigation_said(event.approval, entry, after, f"{event.outcome}: {event.reason}")
+
+
+@_announce.register
+def _(
+    event: e.MitigationOutcomeUnknown, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
+) -> tuple[Work, ...]:
+    return _mitigation_said(event.approval, entry, after, f"outcome unknown, please look: {event.reason}")
+
+
+@_announce.register
+def _(
+    event: e.VerificationFailed, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
+) -> tuple[Work, ...]:
+    text = f"Verification of \u201c{after.title}\u201d failed: {event.reason}"
+    return (Send("post", f"unverified:{entry.seq}", f"Not over: {after.title}", text),)
+
+
+@_announce.register
+def _(event: e.Reopened, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy) -> tuple[Work, ...]:
+    text = f"{entry.actor} reopened \u201c{after.title}\u201d: {event.reason}"
+    return (Send("post", f"reopened:{entry.seq}", f"Reopened: {after.title}", text),)
+
+
+@_announce.register
+def _(
+    event: e.TaskReminded, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
+) -> tuple[Work, ...]:
+    person = policy.roster.named(event.who)
+    text = (
+        f"Due {event.due_at:%Y-%m-%d %H:%M} UTC after incident {after.number} \u201c{after.title}\u201d: {event.what}"
+    )
+    owner = "" if person else f" (for {event.who})" if event.who else ""
+    return (Send("notify", f"task:{entry.seq}", f"Due: {event.what}", text + owner, "", person.id if person else None),)
+
+
+def _page_text(incident: Incident, cause: str, policy: Policy) -> str:
+    level = policy.runbook.severity(incident.severity)
+    described = f" ({level.description})" if level and level.description else ""
+    lines = [
+        incident.title,
+        f"{incident.severity}{described} \u00b7 {incident.service or 'no service named'}",
+        f"Why you: {cause}.",
+        incident.summary,
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _mitigation_said(approval: str, entry: e.Entry, after: Incident, words: str) -> tuple[Work, ...]:
+    found = after.approval(approval)
+    action = found.action if found else "Mitigation"
+    return (Send("post", f"mitigation:{entry.seq}", f"{action}: {after.title}", f"{action} {words}"),)
