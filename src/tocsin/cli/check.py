@@ -1,0 +1,110 @@
+"""`tocsin check`: reads runbooks and prints what was understood, with every finding; judges nothing itself."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from msgspec import structs
+
+from tocsin.runbook import findings
+from tocsin.runbook.model import Finding, Link, Reading
+from tocsin.runbook.reader import read
+from tocsin.runbook.report import as_json, as_text
+from tocsin.runbook.sarif import as_sarif
+
+FORMATS = ("text", "json", "sarif")
+
+
+class UnreadableError(Exception):
+    """A file that cannot be checked; its text is the one line to show."""
+
+
+def check(files: list[Path], *, format: str, config: Path | None) -> int:
+    """The exit code: 0 when no document has an error, 1 when one has, 2 when an argument cannot be used.
+
+    The report goes to stdout, what is wrong with the arguments to stderr in one line. A `config` must exist; a
+    runbook is read without it, since settings never change what a document says.
+    """
+    if format not in FORMATS:
+        return _refused(f'unknown format "{format}": use one of {", ".join(FORMATS)}')
+    if config is not None and not config.is_file():
+        return _refused(f"{config}: no such configuration file")
+    if not files:
+        return _refused("no runbook given: name at least one Markdown file")
+    try:
+        texts = [(file, _text(file)) for file in files]
+    except UnreadableError as error:
+        return _refused(str(error))
+    readings = [reading_of(text, file) for file, text in texts]
+    sys.stdout.write(_rendered(format, readings, [text for _, text in texts]) + "\n")
+    return 1 if any(reading.errors for reading in readings) else 0
+
+
+def reading_of(text: str, file: Path) -> Reading:
+    """The reading of a document that lies at `file`, with a finding for every relative link that leads nowhere."""
+    reading = read(text, file=str(file))
+    dead = dead_links(reading.runbook.links, lambda target: (file.parent / target).exists())
+    ordered = sorted((*reading.findings, *dead), key=lambda found: (found.line, found.column, found.code))
+    return structs.replace(reading, findings=tuple(ordered))
+
+
+def dead_links(links: tuple[Link, ...], exists: Callable[[str], bool]) -> list[Finding]:
+    """A finding for each link to a file for which `exists` is false; addresses and anchors are not asked."""
+    said = []
+    for link in links:
+        parts = urlsplit(link.target) if _is_address(link.target) else None
+        if parts is None or parts.scheme or parts.netloc or not parts.path or parts.path.startswith("/"):
+            continue
+        if not exists(unquote(parts.path)):
+            message = f'"{link.text}" links to {link.target}, which does not exist'
+            said.append(
+                findings.at(findings.BROKEN_LINK, (link.line, 1), message, "Correct the path or write the file.")
+            )
+    return said
+
+
+def _is_address(target: str) -> bool:
+    try:
+        urlsplit(target)
+    except ValueError:
+        return False
+    return "\0" not in target
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise UnreadableError(f"{file}: no such file") from None
+    except IsADirectoryError:
+        raise UnreadableError(f"{file}: this is a directory; name a Markdown file") from None
+    except UnicodeDecodeError as error:
+        raise UnreadableError(f"{file}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UnreadableError(f"{file}: cannot be read: {reason}") from None
+
+
+def _rendered(format: str, readings: list[Reading], texts: list[str]) -> str:
+    if format == "text":
+        return "\n\n".join(as_text(reading, _lines(text)) for reading, text in zip(readings, texts, strict=True))
+    if format == "sarif":
+        return json.dumps(as_sarif(readings), indent=2, ensure_ascii=False)
+    data = [as_json(reading) for reading in readings]
+    return json.dumps(data[0] if len(data) == 1 else data, indent=2, ensure_ascii=False)
+
+
+def _lines(text: str) -> list[str]:
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _refused(reason: str) -> int:
+    sys.stderr.write(f"tocsin: {reason}\n")
+    return 2
+
+
+__all__ = ["FORMATS", "check", "dead_links", "reading_of"]

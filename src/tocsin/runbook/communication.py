@@ -1,0 +1,143 @@
+"""How often people are told, where, and in which words: cadence, channels and message templates."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from tocsin.runbook import durations, findings, levels
+from tocsin.runbook.document import Code, Document, Items, Paragraph, Part, Quote, Section, Table, label_of
+from tocsin.runbook.model import Audience, Cadence, Finding, Template
+from tocsin.runbook.wording import plain, unnumbered, without_parentheses
+
+_CADENCE = re.compile(r"update|communicat|cadence|frequency|status", re.IGNORECASE)
+_EVERY = re.compile(
+    r"\b(?:every|each)\s+(?P<time>[^:;,.(]+?)(?=\s*(?:[:;,.()]|$|\s(?:during|for|in|while|until|to|via|on)\b))", re.I
+)
+_ADVERB = re.compile(r"\b(?:hourly|daily)\b", re.IGNORECASE)
+_CHANNEL = re.compile(r"^(?:primary |main |incident )?(?:channels?|where)$", re.IGNORECASE)
+_AUDIENCE = re.compile(r"internal|external|public|customer|stakeholder|executive|team", re.IGNORECASE)
+_TEMPLATE = re.compile(r"communicat|template|notification|status page|announce|message", re.IGNORECASE)
+_FORM = re.compile(r"post-?\s?mortem|postmortem|incident report|review|\brca\b|root cause analysis", re.IGNORECASE)
+_PROSE = {"", "text", "txt", "markdown", "md", "plain", "plaintext"}
+_FIELD = re.compile(
+    r"(?<!!)\[(?P<square>[^\[\]\n]{1,80})\](?!\()|(?<![{$])\{(?P<curly>[^{}\n]{1,80})\}(?!\})|"
+    r"<(?P<angle>[A-Za-z][\w -]{0,40})>"
+)
+_DRAWING = re.compile(r"[─│┌┐└┘├┤▼▲▶]")
+
+
+def cadence(document: Document, defined: tuple[str, ...]) -> tuple[tuple[Cadence, ...], list[Finding]]:
+    """How often an update is owed in each severity the document names one for; the first rule of a severity holds."""
+    rules: dict[str, Cadence] = {}
+    said: list[Finding] = []
+    for section in document.sections:
+        for text, line in _rules(section):
+            every = _interval(text)
+            for name in levels.mentions(text, defined) if every else ():
+                if defined and name not in defined:
+                    said.append(_undefined(document, name, line))
+                elif every:
+                    rules.setdefault(name, Cadence(name, every, line))
+    return tuple(rules.values()), said if rules else [*said, findings.absent(findings.NO_CADENCE)]
+
+
+def channels(document: Document) -> tuple[Audience, ...]:
+    """The channels named under a `**Channel:**` label; the audience is what the heading calls it."""
+    return tuple(
+        Audience(_audience(section), plain(part.value), part.line)
+        for section in document.sections
+        for part in section.parts()
+        if part.value and _CHANNEL.match(part.label)
+    )
+
+
+def templates(document: Document) -> tuple[tuple[Template, ...], list[Finding]]:
+    """The messages to fill in, named by their bold label, else by their heading; report forms are none."""
+    found = tuple(
+        _template(part, section, block)
+        for section in document.sections
+        if any(_TEMPLATE.search(title) for title in section.trail) and not _FORM.search(section.title)
+        for part in section.parts()
+        if not _FORM.search(part.label)
+        for block in part.blocks
+        if _is_message(block)
+    )
+    return found, [] if found else [findings.absent(findings.NO_TEMPLATES)]
+
+
+def fields(body: str) -> tuple[str, ...]:
+    """The blanks of a message in order, without their brackets, each once."""
+    found = ((match["square"] or match["curly"] or match["angle"]).strip() for match in _FIELD.finditer(body))
+    return tuple(dict.fromkeys(name for name in found if name and name.casefold() != "x"))
+
+
+def _rules(section: Section) -> list[tuple[str, int]]:
+    """The section's bullets and label lines that may state a cadence, with their lines."""
+    about = any(_CADENCE.search(title) for title in section.trail)
+    texts = []
+    for part in section.parts():
+        if not (about or _CADENCE.search(part.label)):
+            continue
+        if part.value:
+            texts.append((f"{part.label}: {part.value}", part.line))
+        for block in part.blocks:
+            texts += _sentences(block)
+    return texts
+
+
+def _sentences(block: object) -> list[tuple[str, int]]:
+    match block:
+        case Items(items=items):
+            return [(item.text, item.line) for item in items]
+        case Paragraph(text=text, line=line):
+            return [(row, line + offset) for offset, row in enumerate(text.split("\n")) if not label_of(row)]
+        case Table(header=header, rows=rows):
+            return [(_row(header, row.cells), row.line) for row in rows]
+        case _:
+            return []
+
+
+def _row(header: tuple[str, ...], cells: tuple[str, ...]) -> str:
+    """A table row as one rule: its level and what its frequency column says, as `every ...`."""
+    wanted = (
+        cell
+        for name, cell in zip(header, cells, strict=True)
+        if re.search(r"frequen|cadence|update (?:every|interval)|updates?$", plain(name), re.IGNORECASE)
+    )
+    often = " ".join(cell if _EVERY.search(cell) else f"every {cell}" for cell in wanted)
+    return f"{cells[0]}: {often}" if often else ""
+
+
+def _interval(text: str) -> timedelta | None:
+    match = _EVERY.search(plain(text))
+    if match:
+        return durations.parse(match["time"])
+    adverb = _ADVERB.search(plain(text))
+    return durations.parse(adverb[0]) if adverb else None
+
+
+def _undefined(document: Document, name: str, line: int) -> Finding:
+    message = f"updates are promised for {name}, which is none of the severity levels"
+    hint = f"Define {name} in the table of levels, or correct the name."
+    return findings.at(findings.UNKNOWN_SEVERITY, (line, document.column(line, name)), message, hint)
+
+
+def _audience(section: Section) -> str:
+    for title in section.trail:
+        if match := _AUDIENCE.search(title):
+            return match[0].casefold()
+    return ""
+
+
+def _is_message(block: object) -> bool:
+    if isinstance(block, Quote):
+        return bool(fields(block.text))
+    return isinstance(block, Code) and block.fenced and block.language in _PROSE and not _DRAWING.search(block.text)
+
+
+def _template(part: Part, section: Section, block: object) -> Template:
+    name = part.label or without_parentheses(unnumbered(section.title))
+    line = part.line if part.label else section.line
+    body = block.text if isinstance(block, Code | Quote) else ""
+    return Template(name, fields(body), body.rstrip("\n"), line)

@@ -1,0 +1,107 @@
+"""Lengths of time as teams write them: `15 min`, `< 4 hours`, `15-30 minutes`, `Immediate (< 5 min)`, `T+15`.
+
+Calendar wording (`next business day`, `next sprint`) has no seconds and is refused: turning it into 24 h would invent
+a deadline nobody promised.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_UNIT = r"(?:s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?|w(?:(?:ee)?ks?)?)(?![a-z])\.?"
+_WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "ten": 10, "thirty": 30}
+_NUMBER = r"(?:[0-9]+(?:\.[0-9]+)?|" + "|".join(_WORDS) + r")"
+_AMOUNT = rf"{_NUMBER}[\s-]?{_UNIT}"
+_SPAN = rf"(?:{_NUMBER}(?:\s?{_UNIT})?\s?(?:-|–|—|to)\s?)?{_AMOUNT}(?:\s?(?:and\s)?{_AMOUNT})*"
+
+_CALENDAR = re.compile(r"business|working|office|next|same|sprint|release|calendar|best effort|as needed")
+_BEFORE = (
+    r"(?:(?:must |should )?(?:be )?(?:respond(?:ed)?|response|ack(?:nowledge)?d?)\s?:?\s?)?"
+    r"(?:(?:within|after|in|under|below|less than|up to|at most|max(?:imum)?(?: of)?|no later than|every|each|for|by|"
+    r"about|approx(?:imately)?|the first|first)\s)*"
+)
+_AFTER = r"(?:\s?(?:ack(?:nowledge(?:ment)?)?|response(?: time)?|sla|max(?:imum)?|or less|or faster))?"
+_BOUND = r"(?:<=|≤|<|~|≈)?\s?"
+_WHOLE = re.compile(rf"{_BEFORE}(?P<bound>{_BOUND}){_BEFORE}(?P<span>{_SPAN}){_AFTER}")
+_IMMEDIATE = re.compile(r"immediate(?:ly)?(?: (?:response|on-call|action|page))?(?:\s?[(,:/-]\s?(?P<bound>[^()]*)\)?)?")
+_SINCE = re.compile(rf"t\s?\+\s?(?P<number>[0-9]+)\s?(?P<unit>{_UNIT})?")
+_ADVERBS = {"hourly": "1 hour", "daily": "1 day"}
+_PART = re.compile(rf"({_NUMBER})[\s-]?({_UNIT})")
+_SEARCH = re.compile(rf"(?<![\w.+-])(?P<span>{_SPAN})")
+
+
+def parse(text: str) -> timedelta | None:
+    """The length of time that `text` states as a whole; a range gives its upper bound, None when it is no measure.
+
+    `Immediate` is zero, `Immediate (< 5 min)` its bound; calendar wording is None (`next business day`).
+    """
+    bounds = _whole(_normal(text))
+    return bounds[1] if bounds else None
+
+
+def parse_range(text: str) -> tuple[timedelta, timedelta] | None:
+    """The (least, most) time stated anywhere in `text`; equal for a single value, least zero for an upper bound.
+
+    None when nothing is stated, when the wording is of a calendar, or when two different times stand there.
+    """
+    plain = _normal(text)
+    whole = _whole(plain)
+    if whole or _CALENDAR.search(plain):
+        return whole
+    found = [bounds for match in _SEARCH.finditer(plain) if (bounds := _span(match["span"]))]
+    return found[0] if len(found) == 1 else None
+
+
+def words(duration: timedelta) -> str:
+    """The duration in words that `parse` reads back to the same value: `15 min`, `1 hour 30 min`, `Immediate`."""
+    left = round(duration.total_seconds())
+    if left <= 0:
+        return "Immediate"
+    parts = []
+    for unit, one, many in (("w", "week", "weeks"), ("d", "day", "days"), ("h", "hour", "hours"), ("m", "min", "min")):
+        count, rest = divmod(left, _SECONDS[unit])
+        if count and not (unit == "d" and parts) and not (unit in "wd" and rest):
+            parts.append(f"{count} {one if count == 1 else many}")
+            left = rest
+    if left:
+        parts.append(f"{left} s")
+    return " ".join(parts)
+
+
+def _normal(text: str) -> str:
+    lowered = re.sub(r"[*_`]", "", text).casefold().replace("\u00a0", " ")
+    return re.sub(r"\s+", " ", lowered).strip(" .:;")
+
+
+def _whole(text: str) -> tuple[timedelta, timedelta] | None:
+    if immediate := _IMMEDIATE.fullmatch(text):
+        bound = (immediate["bound"] or "").strip()
+        measured = bool(re.search("[0-9]", bound)) or bool(_CALENDAR.search(bound))
+        return _whole(bound) if measured else (timedelta(0), timedelta(0))
+    if since := _SINCE.fullmatch(text):
+        return _span(f"{since['number']} {since['unit'] or 'min'}")
+    if _CALENDAR.search(text):
+        return None
+    match = _WHOLE.fullmatch(_ADVERBS.get(text, text))
+    if not match:
+        return None
+    bounds = _span(match["span"])
+    return (timedelta(0), bounds[1]) if bounds and match["bound"].strip() in {"<", "<=", "≤"} else bounds
+
+
+def _span(text: str) -> tuple[timedelta, timedelta] | None:
+    """Both ends of one written span; the first end of `15-30 min` takes the unit of the second."""
+    try:
+        most = sum((_amount(number, unit) for number, unit in _PART.findall(text)), timedelta(0))
+        ends = re.match(rf"({_NUMBER})(?:\s?({_UNIT}))?\s?(?:-|–|—|to)\s?({_NUMBER})\s?-?({_UNIT})", text)
+        if ends is None:
+            return most, most
+        return _amount(ends[1], ends[2] or ends[4]), _amount(ends[3], ends[4])
+    except OverflowError:
+        return None
+
+
+def _amount(number: str, unit: str) -> timedelta:
+    return timedelta(seconds=(_WORDS.get(number) or float(number)) * _SECONDS[unit[0]])

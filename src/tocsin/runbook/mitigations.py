@@ -1,0 +1,102 @@
+"""Mitigations: the actions that change production, each with when to use it and its command."""
+
+from __future__ import annotations
+
+import re
+
+from tocsin.runbook import columns, commands, findings, links
+from tocsin.runbook.document import Document, Row, Section, Table
+from tocsin.runbook.model import Finding, Link, Mitigation
+from tocsin.runbook.shell import read_command
+from tocsin.runbook.wording import code_spans, is_nothing, slug, unique
+
+_ABOUT = re.compile(r"mitigat|immediate action|quick (?:fix|action)|remediat|corrective", re.IGNORECASE)
+_REFERENCE = re.compile(r"reference|key commands|useful commands|escalat|contact", re.IGNORECASE)
+_ACTION = (
+    r"^(?:(?:immediate |mitigation |recommended )?actions?|mitigations?|fix|option|remed\w*|solution|what to do)\b"
+)
+
+
+def read(document: Document, known: tuple[Link, ...]) -> tuple[tuple[Mitigation, ...], list[Finding]]:
+    """The rows of the action tables, in order; a row whose cells are cut by a stray `|` has no command."""
+    found: list[Mitigation] = []
+    said: list[Finding] = []
+    taken: set[str] = set()
+    for section in document.sections:
+        for table in section.tables():
+            shape = _shape(section, table)
+            for row in table.rows if shape else ():
+                mitigation = _row(row, shape, taken, said)
+                if mitigation:
+                    mitigation = _pointed(document, row, mitigation, known, said)
+                    found.append(mitigation)
+    return tuple(found), said
+
+
+def _shape(section: Section, table: Table) -> dict[str, int | None]:
+    """Which column holds the action, when to use it and its command; empty when it is no table of mitigations."""
+    if any(_REFERENCE.search(title) for title in section.trail):
+        return {}
+    action = columns.find(table, _ACTION)
+    when = columns.find(table, columns.WHEN)
+    command = columns.find(table, columns.COMMAND)
+    about = any(_ABOUT.search(title) for title in section.trail)
+    if action is None or (command is None and not (about and when is not None)):
+        return {}
+    return {"action": action, "when": when, "command": command}
+
+
+def _row(row: Row, shape: dict[str, int | None], taken: set[str], said: list[Finding]) -> Mitigation | None:
+    action = columns.cell(row, shape["action"])
+    if is_nothing(action):
+        return None
+    name = unique(slug(action) or "mitigation", taken)
+    when = columns.cell(row, shape["when"])
+    source = row.cells[shape["command"]] if shape["command"] is not None else row.cells[shape["action"] or 0]
+    text = None if row.surplus else _command(source)
+    if text is None:
+        return Mitigation(action, name, when, None, None, (), row.line)
+    read = read_command(text, line=row.line)
+    said += read.findings
+    judged = read.classification
+    return Mitigation(
+        action, name, when, read.command, judged.step_class, read.placeholders, row.line, class_reason=judged.reason
+    )
+
+
+def _command(cell: str) -> str | None:
+    """The first code span that is a command, else the whole cell when it is one without any dress."""
+    found = commands.first_in(cell)
+    if found is None and not code_spans(cell) and commands.looks_like_one(cell):
+        found = cell.strip()
+    return found
+
+
+def _pointed(
+    document: Document, row: Row, mitigation: Mitigation, known: tuple[Link, ...], said: list[Finding]
+) -> Mitigation:
+    """The mitigation with the document it points to when it has no command; either way that is said."""
+    if mitigation.command is not None or row.surplus:
+        return mitigation
+    pointed = next((found for cell in row.cells if (found := links.reference(cell, known))), None)
+    said.append(without_command(document, (mitigation.action, row.line), pointed))
+    return _seeing(mitigation, pointed[0]) if pointed else mitigation
+
+
+def without_command(document: Document, action: tuple[str, int], pointed: tuple[str, bool] | None) -> Finding:
+    """What is said of an (action, line) without a command: where it points to, or that it points nowhere."""
+    name, line = action
+    if pointed is None:
+        message = f'"{name}" has no command; it can only be noted as done'
+        return findings.at(findings.NO_COMMAND, (line, document.column(line, name)), message)
+    target, linked = pointed
+    place = (line, document.column(line, "See" if "See" in document.source(line) else name))
+    if linked:
+        return findings.at(findings.POINTS_ELSEWHERE, place, f'"{name}" sends the responder to {target}')
+    hint = f"Link it where it is named, e.g. `See [{target}](./{slug(target)}.md)`."
+    message = f'"{name}" names "{target}", but no link of this document bears that name'
+    return findings.at(findings.POINTS_NOWHERE, place, message, hint)
+
+
+def _seeing(m: Mitigation, target: str) -> Mitigation:
+    return Mitigation(m.action, m.slug, m.when, None, None, (), m.line, see=target)

@@ -1,0 +1,178 @@
+"""Procedures: the fenced commands under each heading, what they are for, and what they rely on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from msgspec import Struct, structs
+
+from tocsin.runbook import findings
+from tocsin.runbook.document import Block, Code, Document, Items, Part, Section
+from tocsin.runbook.model import Finding, Procedure, Purpose, Step, StepClass, StepKind
+from tocsin.runbook.shell import relies_on, split_fence
+from tocsin.runbook.wording import plain, slug, unique, unnumbered, without_parentheses
+
+SHELL = frozenset({"bash", "sh", "shell", "zsh", "console", "shell-session", "sh-session", "terminal"})
+
+_PURPOSES: tuple[tuple[Purpose, re.Pattern[str]], ...] = (
+    (Purpose.REFERENCE, re.compile(r"reference|key commands|useful commands|common commands|cheat.?sheet", re.I)),
+    (Purpose.VERIFICATION, re.compile(r"verif|validat|confirm (?:the )?(?:fix|recovery)", re.I)),
+    (Purpose.ASSESSMENT, re.compile(r"assess|triage|first (?:five|ten|[0-9]+) min|initial (?:check|response)", re.I)),
+    (Purpose.INVESTIGATION, re.compile(r"investigat|diagnos|troubleshoot|debug", re.I)),
+)
+_SUBLABEL = re.compile(
+    r"(?:symptoms?|diagnos(?:is|e|tics?)(?: steps| commands)?|investigat(?:ion|e)(?: steps)?|detect(?:ion)?|"
+    r"(?:immediate|initial) (?:actions?|response|steps)|resolution(?: steps)?|resolve|remediation(?: steps)?|"
+    r"mitigat(?:ion|e)(?: steps)?|fix|recovery(?: steps)?|verif(?:ication|y)|prevention|(?:common |root )?causes?|"
+    r"quick fix(?:es)?|steps|response(?: steps)?|actions?|triage|escalation|impact)",
+    re.IGNORECASE,
+)
+
+
+class Sheet(Struct, frozen=True):
+    """One fence of a procedure, split into steps; `environment` holds the `export` lines it establishes."""
+
+    steps: tuple[Step, ...]
+    environment: tuple[str, ...]
+
+
+class _Draft(Struct, frozen=True):
+    home: Section
+    sheets: tuple[Sheet, ...]
+
+
+def read(document: Document) -> tuple[tuple[Procedure, ...], tuple[str, ...], list[Finding]]:
+    """The procedures in document order, the `export` lines of the assessment, and what is doubtful about the steps."""
+    said: list[Finding] = []
+    drafts = _drafts(document, said)
+    purposes = [purpose(draft.home) for draft in drafts]
+    environment = _environment(drafts, purposes)
+    taken: set[str] = set()
+    procedures = []
+    for draft, meant in zip(drafts, purposes, strict=True):
+        steps = tuple(step for sheet in draft.sheets for step in _relying(document, sheet, environment, said))
+        if meant in {Purpose.ASSESSMENT, Purpose.VERIFICATION}:
+            said += [_change(document, step, meant) for step in steps if _changes(step)]
+        name = unique(slug(draft.home.title) or "procedure", taken)
+        title, section = draft.home.title or document.title, _section(draft.home)
+        procedures.append(Procedure(title, name, section, meant, steps, draft.home.line))
+    return tuple(procedures), environment, said if procedures else [*said, findings.absent(findings.NO_PROCEDURES)]
+
+
+def purpose(section: Section) -> Purpose:
+    """What the procedure of that heading is for, by its own words first and then those of the headings above it."""
+    for title in section.trail:
+        for meant, wording in _PURPOSES:
+            if wording.search(title):
+                return meant
+    return Purpose.OTHER
+
+
+def _drafts(document: Document, said: list[Finding]) -> list[_Draft]:
+    """The fences gathered under their headings; `Symptoms`, `Diagnosis`, `Resolution` belong to the scenario above."""
+    homes: dict[int, Section] = {}
+    sheets: dict[int, list[Sheet]] = {}
+    for section in document.sections:
+        home = _scenario(document, section)
+        for part in section.parts():
+            for code, context in _fences(part.blocks, part):
+                homes[home.line] = home
+                sheets.setdefault(home.line, []).append(_sheet(code, context or home.title, said))
+    drafts = (_Draft(homes[line], tuple(sheets[line])) for line in sorted(homes))
+    return [draft for draft in drafts if any(sheet.steps for sheet in draft.sheets)]
+
+
+def _scenario(document: Document, section: Section) -> Section:
+    """The section itself, or the scenario it is a part of: a parent with at least two such parts."""
+    if not section.path or not _SUBLABEL.fullmatch(_bare(section.title)):
+        return section
+    at = document.sections.index(section)
+    parent = next((s for s in reversed(document.sections[:at]) if s.level < section.level), None)
+    if parent is None or parent.level < 2:
+        return section
+    siblings = [s for s in document.sections if s.path == section.path and s.level == section.level]
+    return parent if sum(bool(_SUBLABEL.fullmatch(_bare(s.title))) for s in siblings) >= 2 else section
+
+
+def _bare(title: str) -> str:
+    return without_parentheses(unnumbered(title)).rstrip(":")
+
+
+def _fences(blocks: tuple[Block, ...], part: Part, context: str = "") -> Iterator[tuple[Code, str]]:
+    """Each shell fence with the words nearest to it: the list item that holds it, else its bold label."""
+    for block in blocks:
+        if isinstance(block, Code) and block.language in SHELL:
+            yield block, context or part.label
+        elif isinstance(block, Items):
+            for item in block.items:
+                yield from _fences(item.blocks, part, plain(item.text).rstrip(":"))
+
+
+def _sheet(code: Code, context: str, said: list[Finding]) -> Sheet:
+    fence = split_fence(code.text, line=code.body_line)
+    said += fence.findings
+    steps = tuple(step if step.title else structs.replace(step, title=context) for step in fence.steps)
+    return Sheet(steps, fence.environment)
+
+
+def _section(home: Section) -> str:
+    """The part of the document the procedure belongs to: its outermost heading below the title, without a number."""
+    above = home.path[1:] if home.level > 1 else ()
+    return unnumbered(above[0] if above else home.title)
+
+
+def _environment(drafts: list[_Draft], purposes: list[Purpose]) -> tuple[str, ...]:
+    lines = (
+        line
+        for draft, meant in zip(drafts, purposes, strict=True)
+        if meant is Purpose.ASSESSMENT
+        for sheet in draft.sheets
+        for line in sheet.environment
+    )
+    return tuple(dict.fromkeys(lines))
+
+
+def _relying(document: Document, sheet: Sheet, environment: tuple[str, ...], said: list[Finding]) -> Iterator[Step]:
+    """The sheet's steps, marked where they rely on an export of the assessment; where the sheet has not repeated it,
+    its first such step is said."""
+    own = {name for line in sheet.environment for name in _exported(line)}
+    foreign = tuple(line for line in environment if not own >= set(_exported(line)))
+    told = False
+    for step in sheet.steps:
+        shell = step.kind is StepKind.SHELL
+        if shell and not told and relies_on(step.command, foreign):
+            said.append(_unestablished(document, step, [line for line in foreign if relies_on(step.command, [line])]))
+            told = True
+        needs = step.needs_environment or (shell and relies_on(step.command, environment))
+        yield structs.replace(step, needs_environment=needs)
+
+
+def _exported(line: str) -> list[str]:
+    return re.findall(r"(?:^|\s)([A-Za-z_]\w*)=", line)
+
+
+def _unestablished(document: Document, step: Step, missing: list[str]) -> Finding:
+    names = ", ".join(dict.fromkeys(name for line in missing for name in _exported(line)))
+    message = f"environment not established: these commands rely on {names}, which only the assessment exports"
+    hint = f"Begin the fence with `{'; '.join(missing)}`."
+    return findings.at(findings.NO_ENVIRONMENT, _place(document, step), message, hint)
+
+
+def _changes(step: Step) -> bool:
+    return step.kind is StepKind.SHELL and step.step_class is not StepClass.READ
+
+
+def _change(document: Document, step: Step, meant: Purpose) -> Finding:
+    why = f" ({step.class_reason})" if step.class_reason else ""
+    message = f'"{step.title}" may change production{why}; in {meant.value} it waits for an approval'
+    return findings.at(findings.CHANGE_BY_ITSELF, _place(document, step), message, "Move it to a mitigation.")
+
+
+def _place(document: Document, step: Step) -> tuple[int, int]:
+    """(line, column) of the step's first command line; of its title when the command is not found again."""
+    first = step.command.strip().split("\n")[0].strip()
+    for line in range(step.line, min(step.line + 20, len(document.lines)) + 1):
+        if first and first in document.source(line):
+            return line, document.column(line, first)
+    return step.line, document.column(step.line, "")

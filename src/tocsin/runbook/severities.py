@@ -1,0 +1,169 @@
+"""Severity levels with their response times, and the indicators that tell which level an incident has."""
+
+from __future__ import annotations
+
+import re
+
+from tocsin.runbook import columns, durations, findings, levels
+from tocsin.runbook.document import Document, Items, Paragraph, Section, Table
+from tocsin.runbook.model import Finding, Indicator, Severity
+from tocsin.runbook.wording import plain
+
+_RESPONSE = r"respon|\back\b|acknowledg|pager|time to (?:respond|ack)"
+_NOT_RESPONSE = r"resol|restor|\bfix|responsib|responder"
+_TIMED = rf"(?:{_RESPONSE}).*(?:time|sla|target)|(?:time|sla|target).*(?:{_RESPONSE})"
+_ELSEWHERE = re.compile(r"vendor|metric|alert rule|training|contact|escalat|example", re.IGNORECASE)
+_ABOUT = re.compile(r"severit|classif|\blevels?\b|priorit|\bsevs?\b", re.IGNORECASE)
+_INDICATORS = re.compile(r"\bindicators?\b|\bcriteria\b|\bsigns?\b", re.IGNORECASE)
+
+
+def read(document: Document) -> tuple[tuple[Severity, ...], list[Finding]]:
+    """Every level the document defines, in its order, each once; the first kind of writing that is found wins."""
+    for form in (_in_tables, _in_headings, _in_bullets):
+        found = form(document)
+        if len({levels.key(level.name) for level in found}) >= 2:
+            return _checked(document, found)
+    return (), [findings.absent(findings.NO_SEVERITIES)]
+
+
+def indicators(document: Document, defined: tuple[str, ...]) -> tuple[Indicator, ...]:
+    """The bullets under `**SEV1 Indicators:**` or a heading of that wording."""
+    found: list[Indicator] = []
+    for section in document.sections:
+        for part in section.parts():
+            name = part.label or section.title
+            named = levels.mentions(name, defined)
+            if len(named) != 1 or named[0] not in defined or not _INDICATORS.search(name):
+                continue
+            lists = [block for block in part.blocks if isinstance(block, Items)]
+            found += [Indicator(named[0], plain(item.text), item.line) for block in lists for item in block.items]
+    return tuple(found)
+
+
+def _checked(document: Document, found: list[Severity]) -> tuple[tuple[Severity, ...], list[Finding]]:
+    kept: dict[str, Severity] = {}
+    said: list[Finding] = []
+    for level in found:
+        place = (level.line, document.column(level.line, level.response_text or level.name))
+        earlier = kept.setdefault(levels.key(level.name), level)
+        if earlier is not level:
+            if (earlier.response, earlier.description) != (level.response, level.description):
+                message = f"{level.name} is defined again; line {earlier.line} defines it already and is used"
+                said.append(findings.at(findings.SEVERITY_TWICE, place, message, "Keep one definition."))
+        elif level.response is None:
+            said.append(findings.at(findings.NO_RESPONSE_TIME, place, _untimed(level), _TIME_HINT))
+    return tuple(kept.values()), said
+
+
+_TIME_HINT = "Write a length of time, e.g. `15 minutes`, `< 4 hours` or `Immediate`."
+
+
+def _untimed(level: Severity) -> str:
+    if level.response_text:
+        return f'{level.name}: "{level.response_text}" is no length of time; its acknowledgement has no deadline'
+    return f"{level.name} has no response time; its acknowledgement has no deadline"
+
+
+def _in_tables(document: Document) -> list[Severity]:
+    return [
+        level
+        for section in document.sections
+        if not any(_ELSEWHERE.search(title) for title in section.trail[:1])
+        for table in section.tables()
+        for level in _table(table)
+    ]
+
+
+def _table(table: Table) -> list[Severity]:
+    if len(table.header) < 2 or not re.search(columns.LEVEL, plain(table.header[0]).casefold()):
+        return []
+    response = columns.find(table, _TIMED, unlike=_NOT_RESPONSE)
+    if response is None:
+        response = columns.find(table, _RESPONSE, unlike=_NOT_RESPONSE)
+    description, examples = columns.find(table, columns.DESCRIPTION), columns.find(table, columns.EXAMPLES)
+    named = [(levels.leading(row.cells[0]), row) for row in table.rows]
+    if (response is None and description is None) or sum(name is not None for name, _ in named) < 2:
+        return []
+    return [
+        Severity(
+            name=name,
+            description=columns.cell(row, description) or levels.after(row.cells[0]),
+            response=durations.parse(columns.cell(row, response)),
+            response_text=columns.cell(row, response),
+            examples=columns.cell(row, examples),
+            line=row.line,
+        )
+        for name, row in named
+        if name is not None
+    ]
+
+
+def _in_headings(document: Document) -> list[Severity]:
+    """One heading for each level under a heading about severities, its facts in labels or bullets below."""
+    found = []
+    for section in document.sections:
+        name = levels.leading(section.title)
+        if name and section.path and _ABOUT.search(section.path[-1]):
+            found.append(_described(name, section.title, section.line, _lines(section)))
+    return found
+
+
+def _lines(section: Section) -> list[str]:
+    """The section's labelled lines and bullets, each as `label: value` text."""
+    texts = []
+    for block in section.blocks:
+        if isinstance(block, Paragraph):
+            texts += block.text.split("\n")
+        elif isinstance(block, Items):
+            texts += [item.text for item in block.items]
+    return texts
+
+
+def _described(name: str, title: str, line: int, texts: list[str]) -> Severity:
+    response, examples = "", ""
+    description = re.sub(r"\(.*\)", "", levels.after(title)).strip(" -–—:")
+    for text in texts:
+        label, _, value = plain(text).partition(":")
+        if re.search(_RESPONSE, label.casefold()) and not re.search(_NOT_RESPONSE, label.casefold()) and not response:
+            response = value.strip()
+        elif re.search(columns.EXAMPLES, label.casefold()):
+            examples = value.strip()
+        elif re.search(columns.DESCRIPTION, label.casefold()) and value:
+            description = value.strip()
+    response = response or _in_title(title)
+    return Severity(name, description, durations.parse(response), response, examples, line)
+
+
+def _in_title(title: str) -> str:
+    """The response time a heading states: `P0 - Critical (Response: 15 minutes)`, `... - 15min response, 1hr fix`."""
+    pieces = re.split(r"[(),]|\s[-–—]\s", plain(title))
+    for piece in pieces:
+        label, _, value = piece.rpartition(":")
+        if re.search(_RESPONSE, piece.casefold()) and durations.parse(value if label else piece) is not None:
+            return (value if label else piece).strip()
+    return ""
+
+
+def _in_bullets(document: Document) -> list[Severity]:
+    """Bullets that open with a level under a heading about severities: `- **P0 (Critical)**: everything is down`."""
+    found = []
+    for section in document.sections:
+        if not _ABOUT.search(section.title) or _ELSEWHERE.search(section.title):
+            continue
+        for block in section.blocks:
+            for item in block.items if isinstance(block, Items) else ():
+                name = levels.leading(item.text)
+                if name:
+                    nested = [
+                        inner.text for inside in item.blocks if isinstance(inside, Items) for inner in inside.items
+                    ]
+                    found.append(_bullet(name, item.text, item.line, nested))
+    return found
+
+
+def _bullet(name: str, text: str, line: int, nested: list[str]) -> Severity:
+    head, _, rest = plain(text).partition(":")
+    sentences = re.split(r"(?<=[.;])\s+", rest.strip())
+    level = _described(name, head, line, [*nested, *sentences])
+    description = rest.strip() or level.description
+    return Severity(name, description, level.response, level.response_text, level.examples, line)
