@@ -1,0 +1,88 @@
+"""Whether settings and runbook fit together. What does not is refused at start, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tocsin.config.lines import KeyPath
+from tocsin.config.model import Settings
+from tocsin.config.problems import did_you_mean
+from tocsin.oncall.roster import EVERY_OTHER
+from tocsin.runbook.model import Runbook
+
+SCHEDULE = "schedule:"
+PUSH = "push"
+_CHANNELS = ("console", "email", "slack", "webhook")
+
+
+def check_against(settings: Settings, runbook: Runbook) -> tuple[str, ...]:
+    """Every disagreement, in the order of the settings file: place, what, remedy. Empty when all is well."""
+    found = [*_levels(settings, runbook), *_unheld(settings, runbook), *_holders(settings)]
+    found += [*_schedules(settings), *_ways(settings)]
+    place = settings.origin
+    ordered = sorted(found, key=lambda problem: place.lines.of(problem[0]))
+    return tuple(dict.fromkeys(f"{place.place(path)} {text}" for path, text in ordered))
+
+
+def _levels(settings: Settings, runbook: Runbook) -> Iterator[tuple[KeyPath, str]]:
+    names = [s.name for s in runbook.severities]
+    for label, level in settings.severity.items():
+        if level not in names:
+            yield ("severity", label), f'{label}: the runbook has no severity "{level}": {did_you_mean(level, names)}'
+
+
+def _unheld(settings: Settings, runbook: Runbook) -> Iterator[tuple[KeyPath, str]]:
+    held = {role.casefold() for role in settings.roles}
+    if EVERY_OTHER in held:
+        return
+    for role in dict.fromkeys(rung.to for rung in runbook.escalation):
+        if role.casefold() not in held:
+            line = next(rung.line for rung in runbook.escalation if rung.to == role)
+            where = f"{runbook.file}:{line}"
+            yield (
+                ("roles", role),
+                f'nobody holds "{role}" ({where}): add "{role}" = "a person" or "schedule:a schedule"',
+            )
+    first = settings.escalation.first
+    if first and first.casefold() not in held:
+        yield (
+            ("escalation", "first"),
+            f'first: nobody holds "{first}": {did_you_mean(first, list(settings.roles))}',
+        )
+
+
+def _holders(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
+    for role, holders in settings.roles.items():
+        for holder in holders:
+            schedule = holder.removeprefix(SCHEDULE)
+            if schedule == holder and holder not in settings.people:
+                text = f'no person "{holder}" under [people]: {did_you_mean(holder, list(settings.people))}'
+            elif schedule != holder and schedule not in settings.schedules:
+                text = f'no schedule "{schedule}" under [schedules]: {did_you_mean(schedule, list(settings.schedules))}'
+            else:
+                continue
+            yield ("roles", role), f'"{role}": {text}'
+
+
+def _schedules(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
+    for name, schedule in settings.schedules.items():
+        named = [((), "people", person) for person in schedule.people]
+        for place, override in enumerate(schedule.overrides):
+            named.append((("overrides", place), "person", override.person))  # type: ignore[arg-type]
+        for inner, key, person in named:
+            if person not in settings.people:
+                remedy = did_you_mean(person, list(settings.people))
+                yield ("schedules", name, *inner, key), f'{key}: no person "{person}" under [people]: {remedy}'
+
+
+def _ways(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
+    on = settings.channels.names()
+    for name, person in settings.people.items():
+        for place, rule in enumerate(person.notify):
+            if rule.via == PUSH or rule.via in on:
+                continue
+            if rule.via in _CHANNELS:
+                text = f'channel "{rule.via}" is not configured: add [channels.{rule.via}] or notify another way'
+            else:
+                text = f'no channel "{rule.via}": {did_you_mean(rule.via, [*_CHANNELS, PUSH])}'
+            yield ("people", name, "notify", place, "via"), f"notify[{place + 1}].via: {text}"

@@ -1,0 +1,175 @@
+"""The settings as one frozen value. Refuses to read files: `tocsin.config.load` does that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from msgspec import Struct
+from pydantic import AfterValidator, Field, PrivateAttr, StringConstraints, field_validator, model_validator
+
+from tocsin.config.channels import Channels
+from tocsin.config.lines import KeyPath, Lines
+from tocsin.config.people import PersonTable, ScheduleTable
+from tocsin.config.scalars import (
+    Database,
+    FilePath,
+    Flag,
+    HttpUrl,
+    Masked,
+    Name,
+    Names,
+    Port,
+    PositiveDuration,
+    Secret,
+    wrong,
+)
+from tocsin.config.sources import Sources
+from tocsin.config.table import Table
+from tocsin.incident.policy import AfterAcknowledge
+
+EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+def _match(value: Mapping[str, str]) -> Mapping[str, str]:
+    if not value:
+        raise wrong('is empty: name the labels of its alerts, like match = {service = "backend"}')
+    return value
+
+
+class Service(Table):
+    """What an alert is about: it matches when every label of `match` is there with that value."""
+
+    match: Annotated[Mapping[Name, str], AfterValidator(_match)]
+    namespace: Name | None = None
+    workload: Name | None = None
+    health: HttpUrl | None = None
+
+
+class Acknowledge(Table):
+    """`immediate` is what the response time "Immediate" is measured against."""
+
+    immediate: PositiveDuration = timedelta(minutes=5)
+
+
+class Escalation(Table):
+    """`first` is the role paged when an incident opens; None is the role of the lowest rung."""
+
+    after_acknowledge: AfterAcknowledge = AfterAcknowledge.INFORM
+    first: Name | None = None
+
+
+class StatusPage(Table):
+    """`publish` is a folder that the page is also written to as static files; `url` is where people read those."""
+
+    title: Name = "Service status"
+    url: HttpUrl | None = None
+    publish: FilePath | None = None
+    automatic: Flag = True
+
+    @field_validator("publish", mode="before")
+    @classmethod
+    def _folder(cls, value: Any) -> Any:
+        if isinstance(value, str) and not value.startswith("file:"):
+            raise wrong('must be a folder written like "file:/srv/status"')
+        return value.removeprefix("file:") if isinstance(value, str) else value
+
+
+class Approvals(Table):
+    expire: PositiveDuration = timedelta(minutes=30)
+
+
+class Procedures(Table):
+    """`timeout` is of one step; `environment` is added to the environment of every step."""
+
+    timeout: PositiveDuration = timedelta(seconds=60)
+    environment: Mapping[EnvironmentName, Masked] = {}
+
+
+class Origin(Struct, frozen=True):
+    """The file the settings came from, as the person named it, and where its keys stand; None for the defaults.
+
+    `folder` is what relative paths are relative to.
+    """
+
+    file: str | None = None
+    lines: Lines = Lines()
+    folder: Path = Path()
+
+    def place(self, path: KeyPath) -> str:
+        """`tocsin.toml:12: [people.ana]`, to begin a line about `path` or what is missing from it."""
+        if self.file is None:
+            return "settings:" + (f" [{dotted(path[:-1])}]" if len(path) > 1 else "")
+        table = self.lines.table(path)
+        listed = bool(table) and isinstance(table[-1], int)
+        shown = dotted(tuple(p for p in table if isinstance(p, str)))
+        return f"{self.file}:{self.lines.of(path)}:" + (f" [[{shown}]]" if listed else f" [{shown}]" if shown else "")
+
+
+def dotted(path: KeyPath) -> str:
+    """The path as TOML writes it; the places of a list count from 1."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part + 1}]"
+        else:
+            bare = part.replace("-", "").replace("_", "").isalnum() and part.isascii()
+            text += ("." if text else "") + (part if bare else f'"{part}"')
+    return text
+
+
+_HOST = "127.0.0.1"
+_PORT = 8080
+_REACHED = {"0.0.0.0": _HOST, "::": "::1"}  # noqa: S104 - listening everywhere is reached at the machine itself
+
+
+class Settings(Table):
+    """Everything that can be set. Secrets show as `**********`; `.get_secret_value()` gives them.
+
+    `severity` maps the value of an alert's `severity` label to a level, `default` is for every other. `roles` maps a
+    role to ids of people and `schedule:NAME`s; the role "*" is every role not named.
+    """
+
+    runbook: Path
+    database: Database
+    public_url: HttpUrl
+    host: Name = _HOST
+    port: Port = _PORT
+    secret_key: Secret | None = None
+    severity: Mapping[Name, Name] = {}
+    roles: Mapping[Name, Annotated[Names, Field(min_length=1)]] = {}
+    people: Mapping[Name, PersonTable] = {}
+    schedules: Mapping[Name, ScheduleTable] = {}
+    services: Mapping[Name, Service] = {}
+    sources: Sources = Sources()
+    channels: Channels = Channels()
+    acknowledge: Acknowledge = Acknowledge()
+    escalation: Escalation = Escalation()
+    status_page: StatusPage = StatusPage()
+    approvals: Approvals = Approvals()
+    procedures: Procedures = Procedures()
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_address(cls, given: Any) -> Any:
+        """Without `public_url` it is the address that this machine itself reaches the server at."""
+        if not isinstance(given, Mapping) or "public_url" in given:
+            return given
+        host, port = given.get("host", _HOST), given.get("port", _PORT)
+        host = _REACHED.get(host, host) if isinstance(host, str) and host else _HOST
+        url = f"http://[{host}]" if ":" in host else f"http://{host}"
+        return {**given, "public_url": f"{url}:{port if isinstance(port, int) and port > 0 else _PORT}"}
+
+    @property
+    def origin(self) -> Origin:
+        return self._origin
+
+    def service_of(self, labels: Mapping[str, str]) -> str | None:
+        """The name of the first service whose every `match` label is among `labels`, None when there is none."""
+        for name, service in self.services.items():
+            if all(labels.get(label) == value for label, value in service.match.items()):
+                return name
+        return None

@@ -1,0 +1,120 @@
+"""People taking turns by the clock on the wall of one time zone.
+
+A handoff happens at the first instant at which that clock shows the handoff time or later. So 09:00 stays 09:00 in
+winter; a time that the clock skips in spring is the instant of the skip; a time that it shows twice in autumn is the
+first of the two. Handoffs never run backwards, so that after the start there is always exactly one person: no gap, no
+overlap. Refuses to know what time it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_HANDOFF = re.compile(r"(?:(?P<day>[A-Za-z]{3,9})\s+)?(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})")
+_HOURS = re.compile(r"([1-9][0-9]{0,3})h")
+
+
+class RotationError(ValueError):
+    """A rotation that cannot be; the text says why and what to write instead."""
+
+
+class Rotation(Struct, frozen=True):
+    """`people` in turn, the first from `starts` on (wall clock of `timezone`), each for `every`.
+
+    Before `starts` nobody is on: the first person's turn has not begun.
+    """
+
+    timezone: ZoneInfo
+    people: tuple[str, ...]
+    every: timedelta
+    starts: datetime
+
+    def at(self, instant: datetime) -> tuple[str, ...]:
+        """The one person on call at `instant` (aware); empty before the start."""
+        turn = self._turn(instant)
+        return (self.people[turn % len(self.people)],) if turn >= 0 else ()
+
+    def next_handoff(self, instant: datetime) -> datetime:
+        """The first handoff after `instant`, in UTC; before the start it is the start."""
+        return self._begins(max(self._turn(instant) + 1, 0))
+
+    def _turn(self, instant: datetime) -> int:
+        """How many handoffs there were up to `instant`, itself included, less one; -1 or below before the start."""
+        wall = instant.astimezone(self.timezone).replace(tzinfo=None)
+        turn = (wall - self.starts) // self.every
+        while self._begins(turn + 1) <= instant:  # the clock was turned back since
+            turn += 1
+        while self._begins(turn) > instant:
+            turn -= 1
+        return turn
+
+    def _begins(self, turn: int) -> datetime:
+        return reached(self.starts + turn * self.every, self.timezone)
+
+
+def rotation(
+    people: Sequence[str], *, timezone: str, every: str = "weekly", handoff: str | None = None, starts: date
+) -> Rotation:
+    """The rotation in the settings' words: `every` is daily, weekly or `12h`; `handoff` "Mon 09:00" or "09:00".
+
+    Without `handoff` it is 09:00, on the weekday of `starts`. Raises RotationError.
+    """
+    if not people:
+        raise RotationError('needs at least one person: people = ["ana", "ben"]')
+    day, at = _handoff(handoff) if handoff is not None else (None, time(9))
+    if day is not None and every != "weekly":
+        raise RotationError(
+            f'handoff names a weekday, which only rotation = "weekly" has: write handoff = "{at:%H:%M}"'
+        )
+    if day is not None and starts.weekday() != day:
+        first = starts + timedelta(days=(day - starts.weekday()) % 7)
+        raise RotationError(
+            f"starts = {starts} is a {_DAYS[starts.weekday()].title()} but handoff is on {_DAYS[day].title()}: "
+            f"write starts = {first}"
+        )
+    return Rotation(ZoneInfo(timezone), tuple(people), _every(every), datetime.combine(starts, at))
+
+
+def reached(wall: datetime, zone: tzinfo) -> datetime:
+    """The first instant, in UTC, at which the clock of `zone` shows `wall` (naive) or later.
+
+    Unlike RFC 5545 3.3.5, which moves a skipped time past the gap by the gap's length, this never puts a later wall
+    time before an earlier one, however long the gap (Pacific/Apia skipped a whole day in 2011).
+    """
+    early, late = sorted(wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if _shown(early, zone) >= wall:
+        return early
+    while late - early > timedelta(seconds=1):
+        middle = early + timedelta(seconds=(late - early) // timedelta(seconds=2))
+        early, late = (early, middle) if _shown(middle, zone) >= wall else (middle, late)
+    return late
+
+
+def _shown(instant: datetime, zone: tzinfo) -> datetime:
+    return instant.astimezone(zone).replace(tzinfo=None)
+
+
+def _every(text: str) -> timedelta:
+    fixed = {"daily": timedelta(days=1), "weekly": timedelta(weeks=1)}.get(text)
+    hours = _HOURS.fullmatch(text)
+    if fixed is None and hours is None:
+        raise RotationError('rotation must be "daily", "weekly" or a number of hours like "12h"')
+    return fixed or timedelta(hours=int(hours[1] if hours else 0))
+
+
+def _handoff(text: str) -> tuple[int | None, time]:
+    match = _HANDOFF.fullmatch(text.strip())
+    day = match["day"].casefold() if match and match["day"] else None
+    names = [n for n in _DAYS if day is not None and _FULL[n].startswith(day)]
+    if match is None or int(match["hour"]) > 23 or int(match["minute"]) > 59 or (day is not None and not names):
+        raise RotationError('handoff must be a local time, "Mon 09:00" or "09:00"')
+    return (_DAYS.index(names[0]) if names else None), time(int(match["hour"]), int(match["minute"]))
+
+
+_FULL = dict(zip(_DAYS, ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"), strict=True))
