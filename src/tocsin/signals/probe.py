@@ -100,6 +100,8 @@ def _checked(check: HealthCheck) -> httpx.URL:
         raise ValueError(f"probe {check.name}: url: {exc}") from exc
     if address.scheme not in ("http", "https") or not address.host:
         raise ValueError(f"probe {check.name}: url must begin with http:// or https:// and name a host")
+    if address.port is not None and not 0 < address.port < 65536:
+        raise ValueError(f"probe {check.name}: url: there is no port {address.port}")
     if check.fails < 1 or check.passes < 1:
         raise ValueError(f"probe {check.name}: fails and passes must be at least 1")
     return address
