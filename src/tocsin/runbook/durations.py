@@ -59,7 +59,7 @@ def words(duration: timedelta) -> str:
     left = round(duration.total_seconds())
     if left <= 0:
         return "Immediate"
-    parts = []
+    parts: list[str] = []
     for unit, one, many in (("w", "week", "weeks"), ("d", "day", "days"), ("h", "hour", "hours"), ("m", "min", "min")):
         count, rest = divmod(left, _SECONDS[unit])
         if count and not (unit == "d" and parts) and not (unit in "wd" and rest):
