@@ -88,7 +88,7 @@ class Channel(Protocol):
 class StepReport(Struct, frozen=True):
     """What running one step gave. `outcome` is ok, nothing_found, unhealthy, failed, timed_out, unknown or manual.
 
-    `index` is the step's place in its procedure, from 1; output is redacted and free of escape codes. Times are aware UTC.
+    `index` is the step's place in its procedure, from 1; output is redacted, without escape codes. Times are aware UTC.
     """
 
     index: int
@@ -111,9 +111,15 @@ class Runner(Protocol):
     """Runs steps of a document. Steps above `read` run only when `approved`."""
 
     async def run(
-        self, steps: Sequence[tuple[int, Step]], *, environment: Sequence[str], values: Mapping[str, str],
-        side_by_side: bool, approved: bool, report: Report,
-    ) -> None:  # fmt: skip
+        self,
+        steps: Sequence[tuple[int, Step]],
+        *,
+        environment: Sequence[str],
+        values: Mapping[str, str],
+        side_by_side: bool,
+        approved: bool,
+        report: Report,
+    ) -> None:
         """Runs each (index, step), calling `report` once per finished step. Cancelling it stops every process."""
         ...
 

@@ -1,0 +1,308 @@
+"""What the outside asks of the engine: alerts in, people's commands, and what there is to read. One method a thing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+
+from tocsin.diagnosis.answering import answer as decide_answer
+from tocsin.diagnosis.walk import Position, walk
+
+from tocsin.engine.core import Committed, Core, Decision, new_id
+from tocsin.engine.errors import NotFound
+from tocsin.engine.intake import Receipt, Service, receive
+from tocsin.engine.ledger import Ledger, is_number
+from tocsin.engine.ports import Runner
+from tocsin.engine.records import AlertRecord, Evidence
+from tocsin.engine.running import mitigation_step, refusals
+from tocsin.engine.signing import Ticket
+from tocsin.incident import commands, mitigations
+from tocsin.incident import events as e
+from tocsin.incident.alert import Alert, AlertStatus
+from tocsin.incident.deadlines import Deadline, deadlines
+from tocsin.incident.errors import CommandError, TransitionError
+from tocsin.incident.policy import TOCSIN, Actor, Context, Policy
+from tocsin.incident.state import Incident
+from tocsin.runbook.model import Procedure
+
+
+class Desk:
+    """Every `ref` is an incident's id or number. Raises NotFound, TransitionError, CommandError, PermissionRefused."""
+
+    def __init__(self, core: Core, runner: Runner, services: Sequence[Service]) -> None:
+        self.core = core
+        self._runner = runner
+        self.services = tuple(services)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy for what opens now."""
+        return self.core.policies.current
+
+    def now(self) -> datetime:
+        return self.core.clock.now()
+
+    # alerts and opening
+
+    async def receive(self, alerts: Sequence[Alert]) -> list[Receipt]:
+        """What came of each alert, once all of them are durable."""
+
+        def take(ledger: Ledger) -> list[Receipt]:
+            return [receive(ledger, a, services=self.services, new_id=new_id()) for a in alerts]
+
+        return await self.core.transact(take)
+
+    async def declare(
+        self, actor: Actor, *, title: str, severity: str | None = None, summary: str = "", service: str = ""
+    ) -> Incident:
+        """A new incident, said by a person. Without a severity the configured default is suggested."""
+
+        def declare(ledger: Ledger) -> Incident:
+            policy = ledger.policies.current
+            suggested = policy.severity_for({})
+            level = severity or (suggested[0] if suggested else "")
+            why = f"declared by {actor.name}" if severity else "suggested: no severity was given"
+            ctx = Context(ledger.now, actor, policy)
+            said = commands.opened(
+                ctx,
+                title=title,
+                severity=level,
+                severity_reason=why,
+                service=service,
+                source="declared",
+                summary=summary,
+            )
+            incident = ledger.open(new_id(), said, actor=actor.name)
+            return ledger.append(incident, commands.first_moves(incident, ctx), actor=TOCSIN.name)
+
+        return await self.core.transact(declare)
+
+    # commands
+
+    async def acknowledge(self, ref: str, actor: Actor, *, via: str) -> Incident:
+        return await self._decide(ref, actor, lambda i, ctx: commands.acknowledge(i, ctx, via=via))
+
+    async def acknowledge_by_ticket(self, ticket: Ticket) -> Incident:
+        """Acknowledges as the person a signed link names. Raises TransitionError for a page of an earlier opening."""
+        person = self.policy.roster.person(ticket.person)
+        actor = Actor(person.name if person else ticket.person)
+
+        def decide(i: Incident, ctx: Context) -> Sequence[e.Event]:
+            if i.generation != ticket.generation:
+                raise TransitionError("this page is from before the incident was reopened: a newer one has been sent")
+            return commands.acknowledge(i, ctx, via="link")
+
+        return await self._decide(ticket.incident_id, actor, decide)
+
+    async def escalate(self, ref: str, actor: Actor, *, role: str | None = None, reason: str = "") -> Incident:
+        return await self._decide(ref, actor, lambda i, ctx: commands.escalate(i, ctx, role=role, reason=reason))
+
+    async def set_severity(self, ref: str, actor: Actor, *, severity: str, reason: str = "") -> Incident:
+        return await self._decide(
+            ref, actor, lambda i, ctx: commands.set_severity(i, ctx, severity=severity, reason=reason)
+        )
+
+    async def note(self, ref: str, actor: Actor, *, text: str) -> Incident:
+        return await self._decide(ref, actor, lambda i, ctx: commands.note(i, ctx, text=text))
+
+    async def assign(self, ref: str, actor: Actor, *, role: str, person: str) -> Incident:
+        return await self._decide(ref, actor, lambda i, ctx: commands.assign(i, ctx, role=role, person=person))
+
+    async def record_facts(self, ref: str, actor: Actor, facts: Mapping[str, str]) -> Incident:
+        """Impact, root cause and the like, each kept by name."""
+
+        def decide(i: Incident, ctx: Context) -> Sequence[e.Event]:
+            return [x for k, v in facts.items() for x in commands.record_fact(i, ctx, name=k, text=v)]
+
+        return await self._decide(ref, actor, decide)
+
+    async def publish(self, ref: str, actor: Actor, *, status: str, text: str = "") -> Incident:
+        return await self._decide(ref, actor, lambda i, ctx: commands.publish(i, ctx, status=status, text=text))
+
+    async def update(
+        self,
+        ref: str,
+        actor: Actor,
+        *,
+        template: str = "Update",
+        fields: Mapping[str, str] | None = None,
+        text: str = "",
+    ) -> Incident:
+        return await self._decide(
+            ref, actor, lambda i, ctx: commands.update(i, ctx, template=template, fields=fields, text=text)
+        )
+
+    async def answer(self, ref: str, actor: Actor, *, question: str, answer: str, reason: str = "") -> Incident:
+        """A question of the decision tree answered; at a leaf with a command, its mitigation is proposed."""
+        return await self._decide(
+            ref, actor, lambda i, ctx: decide_answer(i, ctx, question=question, answer=answer, reason=reason)
+        )
+
+    async def tick(self, ref: str, actor: Actor, *, item: str, done: bool = True, note: str = "") -> Incident:
+        return await self._decide(ref, actor, lambda i, ctx: commands.tick(i, ctx, item=item, done=done, note=note))
+
+    async def mitigated(self, ref: str, actor: Actor, *, reason: str = "") -> Incident:
+        return await self._decide(ref, actor, lambda i, ctx: commands.mitigated(i, ctx, reason=reason))
+
+    async def resolve(self, ref: str, actor: Actor, *, reason: str = "") -> Incident:
+        return await self._decide(ref, actor, lambda i, ctx: commands.resolve(i, ctx, reason=reason))
+
+    async def reopen(self, ref: str, actor: Actor, *, reason: str) -> Incident:
+        def reopen(ledger: Ledger) -> Incident:
+            incident = ledger.decide(ref, actor, lambda i, ctx: commands.reopen(i, ctx, reason=reason))
+            follow = commands.after_reopening(incident, ledger.context(incident, TOCSIN))
+            return ledger.append(incident, follow, actor=TOCSIN.name)
+
+        return await self.core.transact(reopen)
+
+    async def close(self, ref: str, actor: Actor, *, reason: str = "") -> Incident:
+        return await self._decide(ref, actor, lambda i, ctx: commands.close(i, ctx, reason=reason))
+
+    async def add_action_item(
+        self, ref: str, actor: Actor, *, title: str, owner: str, due_at: datetime, kind: str = ""
+    ) -> Incident:
+        return await self._decide(
+            ref,
+            actor,
+            lambda i, ctx: commands.add_action_item(i, ctx, title=title, owner=owner, due_at=due_at, kind=kind),
+        )
+
+    async def finish_action_item(self, ref: str, actor: Actor, *, item: str) -> Incident:
+        return await self._decide(ref, actor, lambda i, ctx: commands.finish_action_item(i, ctx, item=item))
+
+    # procedures and mitigations
+
+    async def run_procedure(
+        self, ref: str, actor: Actor, *, slug: str, steps: Sequence[int] = (), values: Mapping[str, str] | None = None
+    ) -> tuple[Incident, str]:
+        """Begins a run of reading steps; the incident and the run's id. A bad value raises CommandError naming it."""
+        given = dict(values or {})
+
+        def decide(i: Incident, ctx: Context) -> Sequence[e.Event]:
+            procedure = _procedure(ctx.policy, slug)
+            happened = commands.start_procedure(i, ctx, procedure, indices=steps, values=given)
+            started = next(x for x in happened if isinstance(x, e.RunStarted))
+            wanted = [procedure.steps[n - 1] for n in started.indices]
+            _refuse(refusals(self._runner, wanted, given))
+            return happened
+
+        incident = await self._decide(ref, actor, decide)
+        return incident, incident.runs[-1].id
+
+    async def propose(
+        self, ref: str, actor: Actor, *, slug: str, values: Mapping[str, str] | None = None
+    ) -> tuple[Incident, str]:
+        """Proposes a mitigation; the incident and the approval's id."""
+        given = dict(values or {})
+
+        def decide(i: Incident, ctx: Context) -> Sequence[e.Event]:
+            mitigation = ctx.policy.runbook.mitigation(slug)
+            if mitigation is None:
+                raise NotFound(f"the runbook has no mitigation {slug!r}")
+            step = mitigation_step(ctx.policy, slug)
+            if step is not None:
+                _refuse(self._runner.refuses(step, given))
+            return mitigations.propose(i, ctx, mitigation, values=given)
+
+        incident = await self._decide(ref, actor, decide)
+        return incident, incident.approvals[-1].id
+
+    async def approve(self, ref: str, actor: Actor, *, approval: str) -> Incident:
+        return await self._decide(ref, actor, lambda i, ctx: mitigations.approve(i, ctx, approval))
+
+    async def reject(self, ref: str, actor: Actor, *, approval: str, reason: str = "") -> Incident:
+        return await self._decide(ref, actor, lambda i, ctx: mitigations.reject(i, ctx, approval, reason=reason))
+
+    async def settle(self, ref: str, actor: Actor, *, approval: str, outcome: str, reason: str = "") -> Incident:
+        """A person says what came of a mitigation whose outcome was unknown."""
+        return await self._decide(
+            ref, actor, lambda i, ctx: mitigations.settle(i, ctx, approval, outcome=outcome, reason=reason)
+        )
+
+    # reading
+
+    async def incident(self, ref: str) -> Incident:
+        found = await self.core.read(
+            lambda tx: tx.incident(ref) or (tx.incident_numbered(int(ref)) if is_number(ref) else None)
+        )
+        if found is None:
+            raise NotFound(f"no incident {ref}")
+        return found
+
+    async def incidents(
+        self, *, over: bool | None = None, severity: str = "", text: str = "", below: int | None = None, limit: int = 50
+    ) -> list[Incident]:
+        """Newest first; `below` is the number to go on from."""
+        return await self.core.read(
+            lambda tx: tx.incidents(over=over, severity=severity, text=text, below=below, limit=limit)
+        )
+
+    async def timeline(self, ref: str, *, after: int = 0, limit: int | None = None) -> list[e.Entry]:
+        incident = await self.incident(ref)
+        return await self.core.read(lambda tx: tx.timeline(incident.id, after=after, limit=limit))
+
+    async def alerts(
+        self,
+        *,
+        ref: str | None = None,
+        status: AlertStatus | None = None,
+        text: str = "",
+        skip: int = 0,
+        limit: int = 100,
+    ) -> list[AlertRecord]:
+        incident_id = (await self.incident(ref)).id if ref else None
+        return await self.core.read(
+            lambda tx: tx.alerts(incident_id=incident_id, status=status, text=text, skip=skip, limit=limit)
+        )
+
+    async def evidence(self, id_: str) -> Evidence:
+        found = await self.core.read(lambda tx: tx.evidence(id_))
+        if found is None:
+            raise NotFound(f"no evidence {id_}")
+        return found
+
+    async def evidence_of(self, ref: str) -> list[Evidence]:
+        incident = await self.incident(ref)
+        return await self.core.read(lambda tx: tx.evidence_of(incident.id))
+
+    def policy_of(self, incident: Incident) -> Policy:
+        return self.core.policies.of(incident)
+
+    def deadlines(self, incident: Incident) -> tuple[Deadline, ...]:
+        """What is owed, soonest first."""
+        return deadlines(incident, self.policy_of(incident))
+
+    def position(self, incident: Incident) -> Position:
+        """Where the incident stands in the decision tree."""
+        return walk(self.policy_of(incident).runbook, incident.answers)
+
+    def missing(self, incident: Incident) -> tuple[str, ...]:
+        """What keeps the incident from being resolved, in words."""
+        ctx = Context(self.now(), TOCSIN, self.policy_of(incident))
+        return commands.what_is_missing(incident, ctx)
+
+    def update_asks(self, incident: Incident, template: str = "Update") -> tuple[str, ...]:
+        """The blanks of a template that only a person can fill now; empty when the runbook has no such template."""
+        policy = self.policy_of(incident)
+        found = policy.runbook.template(template)
+        return commands.update_asks(incident, Context(self.now(), TOCSIN, policy), found) if found else ()
+
+    def follow(self) -> AsyncIterator[Committed]:
+        """Every timeline entry as it commits, of all incidents."""
+        return self.core.follow()
+
+    async def _decide(self, ref: str, actor: Actor, decision: Decision) -> Incident:
+        return await self.core.decide(ref, actor, decision)
+
+
+def _procedure(policy: Policy, slug: str) -> Procedure:
+    found = policy.runbook.procedure(slug)
+    if found is None:
+        raise NotFound(f"the runbook has no procedure {slug!r}")
+    return found
+
+
+def _refuse(reasons: Mapping[str, str]) -> None:
+    if reasons:
+        said = "; ".join(f"{name}: {why}" for name, why in reasons.items())
+        raise CommandError(f"a value cannot be used: {said}", dict(reasons))

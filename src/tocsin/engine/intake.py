@@ -1,0 +1,135 @@
+"""Alerts in: each told apart from its copies, put to its incident, or the first of a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tocsin.engine.ledger import Ledger
+from tocsin.engine.records import AlertRecord
+from tocsin.incident import commands
+from tocsin.incident.alert import Alert, AlertStatus
+from tocsin.incident.policy import TOCSIN, Context
+from tocsin.incident.state import Incident
+
+
+class Service(Struct, frozen=True):
+    """A configured service: an alert whose labels hold all of `match` is about it."""
+
+    name: str
+    match: Mapping[str, str]
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        return bool(self.match) and all(labels.get(k) == v for k, v in self.match.items())
+
+
+class Receipt(Struct, frozen=True):
+    """What came of one alert: `opened`, `attached`, `resolved`, `repeated`, `stale` or `recorded` (no incident)."""
+
+    fingerprint: str
+    outcome: str
+    incident: int | None = None
+
+
+def service_of(alert: Alert, services: Sequence[Service]) -> str:
+    """What the alert is about: a configured service, else its label `service` or `job`, else the alert's name."""
+    labels = alert.labels
+    named = next((s.name for s in services if s.matches(labels)), None)
+    return named or labels.get("service") or labels.get("job") or alert.name
+
+
+def receive(ledger: Ledger, alert: Alert, *, services: Sequence[Service], new_id: str) -> Receipt:
+    """Takes in one alert. A copy, resent or sent by a second peer, changes nothing but when it was last seen."""
+    known = ledger.tx.alert(alert.fingerprint)
+    outcome = _told_apart(known, alert)
+    if outcome == "repeated" and _began_again_after_the_end(ledger, known, alert):
+        outcome = "new"
+    if outcome in ("repeated", "stale"):
+        if known is not None and outcome == "repeated":
+            kept = replace(alert, starts_at=known.alert.starts_at)
+            ledger.tx.put_alert(replace(known, alert=kept, last_seen_at=ledger.now), new=False)
+        number = _number(ledger, known)
+        return Receipt(alert.fingerprint, outcome, number)
+    if alert.status is AlertStatus.RESOLVED:
+        return _stopped(ledger, known, alert)
+    return _fired(ledger, known, alert, services=services, new_id=new_id)
+
+
+def _told_apart(known: AlertRecord | None, alert: Alert) -> str:
+    """Firing and resolved can arrive out of order: what counts is when the alert began, not when the body came."""
+    if known is None:
+        return "new"
+    before = known.alert
+    if alert.starts_at < before.starts_at:
+        return "stale"
+    if alert.status is before.status:
+        again = alert.status is AlertStatus.FIRING or alert.starts_at == before.starts_at
+        return "repeated" if again else "new"
+    if alert.status is AlertStatus.FIRING and before.ends_at is not None and alert.starts_at < before.ends_at:
+        return "stale"
+    return "new"
+
+
+def _began_again_after_the_end(ledger: Ledger, known: AlertRecord | None, alert: Alert) -> bool:
+    """A person resolved the incident while its alert still fired, and now the alert began anew."""
+    if known is None or known.incident_id is None or alert.starts_at <= known.alert.starts_at:
+        return False
+    return ledger.get(known.incident_id).status.over
+
+
+def _fired(
+    ledger: Ledger, known: AlertRecord | None, alert: Alert, *, services: Sequence[Service], new_id: str
+) -> Receipt:
+    service = service_of(alert, services)
+    policy = ledger.policies.current
+    suggested = policy.severity_for(alert.labels)
+    incident = ledger.open_incident_of(service) if suggested else None
+    outcome = "attached" if incident else "opened"
+    if suggested and incident is None:
+        incident = _open(ledger, alert, service=service, suggested=suggested, new_id=new_id)
+    _keep(ledger, known, alert, incident)
+    if incident is None:
+        return Receipt(alert.fingerprint, "recorded")
+    ctx = ledger.context(incident, TOCSIN)
+    incident = ledger.append(incident, commands.alert_changed(incident, ctx, alert), actor=alert.source)
+    if outcome == "opened":
+        ledger.append(incident, commands.first_moves(incident, ctx), actor=TOCSIN.name)
+    return Receipt(alert.fingerprint, outcome, incident.number)
+
+
+def _open(ledger: Ledger, alert: Alert, *, service: str, suggested: tuple[str, str], new_id: str) -> Incident:
+    severity, why = suggested
+    said = commands.opened(
+        Context(ledger.now, TOCSIN, ledger.policies.current),
+        title=alert.summary,
+        severity=severity,
+        severity_reason=f"suggested: {why}",
+        service=service,
+        source=alert.source,
+        summary=alert.annotations.get("impact", ""),
+    )
+    return ledger.open(new_id, said, actor=alert.source)
+
+
+def _stopped(ledger: Ledger, known: AlertRecord | None, alert: Alert) -> Receipt:
+    """A resolved alert resolves no incident; one never seen firing makes no ghost of one."""
+    was_firing = known is not None and known.alert.status is AlertStatus.FIRING
+    incident = ledger.get(known.incident_id) if known and known.incident_id and was_firing else None
+    _keep(ledger, known, alert, incident)
+    if incident is None:
+        return Receipt(alert.fingerprint, "recorded")
+    ctx = ledger.context(incident, TOCSIN)
+    ledger.append(incident, commands.alert_changed(incident, ctx, alert), actor=alert.source)
+    return Receipt(alert.fingerprint, "resolved", incident.number)
+
+
+def _keep(ledger: Ledger, known: AlertRecord | None, alert: Alert, incident: Incident | None) -> None:
+    first = known.first_seen_at if known else ledger.now
+    record = AlertRecord(alert, incident.id if incident else None, first, ledger.now)
+    ledger.tx.put_alert(record, new=known is None)
+
+
+def _number(ledger: Ledger, known: AlertRecord | None) -> int | None:
+    return ledger.get(known.incident_id).number if known and known.incident_id else None

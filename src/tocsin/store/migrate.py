@@ -1,0 +1,34 @@
+"""The database brought to this version's schema: additive steps only, so that older processes go on working."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Engine, inspect, text
+
+HEAD = "0001"
+_SCRIPTS = Path(__file__).with_name("migrations")
+
+
+def current(engine: Engine) -> str | None:
+    """The database's schema version; None for an empty database."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def upgrade(engine: Engine) -> bool:
+    """Runs the steps that are missing; True when there were any. Alembic is only imported when there is work for it."""
+    if current(engine) == HEAD:
+        with engine.begin():  # proves that the database can be written before anything is promised
+            return False
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return True

@@ -1,0 +1,131 @@
+"""The tables. Instants are whole microseconds since the epoch, UTC; events and states are JSON text."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
+
+metadata = MetaData()
+_Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER PRIMARY KEY
+
+incident = Table(
+    "incident",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("number", Integer, nullable=False, unique=True),
+    Column("status", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("next_due_at", BigInteger),
+    Column("runbook", Text, nullable=False),
+    Column("rev", Integer, nullable=False, server_default="1"),
+    Column("state", Text, nullable=False),
+)
+Index(
+    "incident_due",
+    incident.c.next_due_at,
+    sqlite_where=incident.c.next_due_at.is_not(None),
+    postgresql_where=incident.c.next_due_at.is_not(None),
+)
+Index("incident_service", incident.c.service, incident.c.status)
+
+event = Table(
+    "event",
+    metadata,
+    Column("position", _Key, primary_key=True, autoincrement=True),
+    Column("incident_id", Text, ForeignKey("incident.id"), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    UniqueConstraint("incident_id", "seq"),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),
+    Column("incident_id", Text, ForeignKey("incident.id")),
+    Column("status", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("starts_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger),
+    Column("first_seen_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+    Column("data", Text, nullable=False),
+)
+Index("alert_incident", alert.c.incident_id, alert.c.first_seen_at)
+
+work = Table(
+    "work",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("incident_id", Text, ForeignKey("incident.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("channel", Text, nullable=False, server_default=""),
+    Column("idempotency_key", Text, nullable=False, unique=True),
+    Column("payload", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("next_at", BigInteger, nullable=False),
+    Column("lease_until", BigInteger),
+    Column("owner", Text),
+    Column("uncertain", Integer, nullable=False, server_default="0"),
+    Column("error", Text, nullable=False, server_default=""),
+    Column("created_at", BigInteger, nullable=False),
+)
+Index(
+    "work_pending", work.c.next_at, sqlite_where=work.c.state == "pending", postgresql_where=work.c.state == "pending"
+)
+Index(
+    "work_leased", work.c.lease_until, sqlite_where=work.c.state == "leased", postgresql_where=work.c.state == "leased"
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("incident_id", Text, ForeignKey("incident.id"), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("data", Text, nullable=False),
+)
+Index("evidence_incident", evidence.c.incident_id, evidence.c.at)
+
+runbook = Table(
+    "runbook",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("file", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("request", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
