@@ -26,6 +26,8 @@ _WAYS = {
     "push": "by push message",
     "webhook": "by webhook",
     "console": "on the console",
+    "resolve": "by resolving it",
+    "drill": "in a drill",
 }
 _MESSAGES = {"page": "page", "notify": "notice", "post": "message", "update": "update", "status": "status update"}
 _OUTCOMES = {
@@ -238,7 +240,7 @@ def _(event: e.MessageFailed, entry: e.Entry, incident: Incident | None) -> str:
 
 @_said.register
 def _(event: e.Posted, entry: e.Entry, incident: Incident | None) -> str:
-    blanks = f", with {listed(event.missing)} still to be filled in" if event.missing else ""
+    blanks = f", with {listed(map(label, event.missing))} still to be filled in" if event.missing else ""
     what = f'the message "{event.template}"' if event.template else "a message"
     return f"{_who(entry)} posted {what} to the team's channel{blanks}"
 
