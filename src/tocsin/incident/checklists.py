@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -23,22 +24,27 @@ class Item(Struct, frozen=True):
 
 def items(runbook: Runbook) -> tuple[Item, ...]:
     """Every item of the document, in its order: checklists first, then post-incident tasks."""
-    found = [
-        Item(f"{slug(c.title)}/{n}", text, c.title, c.purpose)
-        for c in runbook.checklists
-        for n, text in enumerate(c.items, start=1)
+    lists: list[tuple[str, tuple[str, ...], str, timedelta | None]] = [
+        *((c.title, c.items, c.purpose, None) for c in runbook.checklists),
+        *((p.what, p.items or (p.what,), "post_incident", p.within) for p in runbook.post_incident),
     ]
-    for p in runbook.post_incident:
-        tasks = p.items or (p.what,)
-        found += [
-            Item(f"{slug(p.what)}/{n}", text, p.what, "post_incident", p.within)
-            for n, text in enumerate(tasks, start=1)
-        ]
+    seen: Counter[str] = Counter()
+    found: list[Item] = []
+    for title, texts, group, within in lists:
+        name = slug(title)
+        seen[name] += 1
+        prefix = name if seen[name] == 1 else f"{name}-{seen[name]}"
+        found += [Item(f"{prefix}/{n}", text, title, group, within) for n, text in enumerate(texts, start=1)]
     return tuple(found)
 
 
 def item(runbook: Runbook, id_: str) -> Item | None:
     return next((i for i in items(runbook) if i.id == id_), None)
+
+
+def item_of_text(runbook: Runbook, text: str) -> Item | None:
+    """The first item that reads so, compared without case."""
+    return next((i for i in items(runbook) if i.text.casefold() == text.strip().casefold()), None)
 
 
 def open_verification(incident: Incident, runbook: Runbook) -> tuple[Item, ...]:
@@ -48,7 +54,7 @@ def open_verification(incident: Incident, runbook: Runbook) -> tuple[Item, ...]:
 
 def open_tasks(incident: Incident, runbook: Runbook) -> tuple[tuple[Item, datetime], ...]:
     """Post-incident tasks not done, each with its due time (resolve + deadline), soonest first; none earlier."""
-    ended = incident.first_resolved_at if incident.status.over else None
+    ended = incident.resolved_at if incident.status.over else None
     if ended is None:
         return ()
     owed = [(i, ended + i.within) for i in items(runbook) if i.group == "post_incident" and i.within is not None]

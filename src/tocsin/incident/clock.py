@@ -8,7 +8,7 @@ from tocsin.incident import events as e
 from tocsin.incident.deadlines import Deadline, Kind, deadlines, open_rungs, rung_key
 from tocsin.incident.paging import inform_rung, page_rung
 from tocsin.incident.policy import Context
-from tocsin.incident.state import Incident
+from tocsin.incident.state import Incident, Status
 from tocsin.incident.steps import resolved
 
 
@@ -31,12 +31,13 @@ def _rung(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Event
     rung = next(r for r in open_rungs(incident, ctx.policy) if rung_key(incident, r) == deadline.key)
     if deadline.kind is Kind.INFORM:
         return inform_rung(incident, ctx, rung)
-    return page_rung(incident, ctx, rung, cause=f"not acknowledged, {incident.severity} rung of the escalation matrix")
+    why = "not acknowledged" if incident.status is Status.OPEN else "not mitigated"
+    return page_rung(incident, ctx, rung, cause=f"{why}, {incident.severity} rung of the escalation matrix")
 
 
 def _contact(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Event, ...]:
-    key, _, via = deadline.key.rpartition("|")
-    return (e.ContactTried(key, deadline.who, via),)
+    page, _, rule = deadline.key.rpartition("|")
+    return (e.ContactTried(page.rpartition("|")[0], deadline.who, rule.partition(":")[2]),)
 
 
 def _update(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Event, ...]:
@@ -56,7 +57,12 @@ def _verify(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Eve
 
 
 def _remind(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Event, ...]:
-    return (e.TaskReminded(deadline.key, deadline.what, deadline.who, deadline.due_at),)
+    """One reminder, however many were missed while nothing ran."""
+    rules = ctx.policy.rules
+    key, _, given = deadline.key.rpartition("@")
+    missed = (ctx.at - deadline.due_at) // rules.repeat_reminder if rules.repeat_reminder else 0
+    reached = min(int(given) + missed, rules.reminders - 1)
+    return (e.TaskReminded(f"{key}@{reached}", deadline.what, deadline.who, deadline.owed_at or deadline.due_at),)
 
 
 _FIRE: Mapping[Kind, Callable[[Incident, Context, Deadline], tuple[e.Event, ...]]] = {

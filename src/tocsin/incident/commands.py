@@ -12,7 +12,7 @@ from tocsin.incident import events as e
 from tocsin.incident import steps
 from tocsin.incident.alert import Alert, AlertStatus
 from tocsin.incident.checklists import item as checklist_item
-from tocsin.incident.checklists import open_tasks, open_verification
+from tocsin.incident.checklists import item_of_text, open_tasks, open_verification
 from tocsin.incident.deadlines import acknowledge_due, open_rungs
 from tocsin.incident.errors import CommandError, TransitionError
 from tocsin.incident.paging import page_again, page_first, page_rung
@@ -20,8 +20,8 @@ from tocsin.incident.policy import Context
 from tocsin.incident.state import Incident, Status
 from tocsin.incident.templates import OPTIONAL, asks, fill
 from tocsin.incident.templates import facts as known_facts
-from tocsin.incident.transitions import allowed
-from tocsin.runbook.model import Procedure, Rung, Template
+from tocsin.incident.transitions import after, allowed
+from tocsin.runbook.model import Procedure, Rung, StepClass, Template
 
 PUBLIC_WORDS = ("investigating", "identified", "monitoring", "resolved")
 LASTING_FACTS = frozenset({"impact", "root_cause", "follow_up", "summary", "went_well", "to_improve"})
@@ -65,14 +65,23 @@ def alert_changed(incident: Incident, ctx: Context, alert: Alert) -> Events:
     stopped = e.AlertResolved(alert.fingerprint, alert.name)
     last = incident.alerts_firing == 1
     if last and allowed(incident.status, e.VerificationStarted) and not _watching(incident):
-        return (stopped, *steps.verification(incident, ctx, cause="every alert stopped firing"))
+        owned = incident.status is not Status.OPEN
+        return (stopped, *steps.verification(incident, ctx, cause="every alert stopped firing", owned=owned))
     return (stopped,)
 
 
 def acknowledge(incident: Incident, ctx: Context, *, via: str) -> Events:
-    """Somebody owns it. A second acknowledge is recorded and changes nothing; after the end it is refused."""
+    """Somebody owns it. A second acknowledge is recorded and changes nothing; after the end it is refused.
+
+    A verification that began while nobody owned it goes on: same run, same window.
+    """
     _allowed(incident, e.Acknowledged)
-    return (e.Acknowledged(acknowledge_due(incident, ctx.policy), via),)
+    owned = e.Acknowledged(acknowledge_due(incident, ctx.policy), via)
+    v = incident.verification
+    if incident.status is not Status.OPEN or v is None or not _watching(incident):
+        return (owned,)
+    watched = e.VerificationStarted(v.cause, v.earliest_at, v.latest_at, v.run)
+    return (owned, watched, *steps.monitored(incident, ctx, cause=v.cause))
 
 
 def escalate(incident: Incident, ctx: Context, *, role: str | None = None, reason: str = "") -> Events:
@@ -81,7 +90,9 @@ def escalate(incident: Incident, ctx: Context, *, role: str | None = None, reaso
     cause = f"escalated by {ctx.actor.name}" + (f": {reason}" if reason else "")
     rungs = open_rungs(incident, ctx.policy)
     if role is None and rungs:
-        return page_rung(incident, ctx, _beyond_first(incident, ctx, rungs), cause=cause)
+        reached = page_rung(incident, ctx, _beyond_first(incident, ctx, rungs), cause=cause)
+        if any(isinstance(event, e.Paged) for event in reached):
+            return reached
     ladder = ctx.policy.rungs(incident.severity)
     wanted = role or (ladder[-1].to if ladder else ctx.policy.first_role(incident.severity))
     found = page_again(incident, ctx, wanted, cause=cause)
@@ -159,18 +170,22 @@ def start_procedure(
 ) -> Events:  # fmt: skip
     """A run of the given steps (from 1; none is all). Steps that change production are refused: they need approval."""
     _allowed(incident, e.RunStarted)
-    wanted = tuple(indices) or steps.runs_by_itself(procedure) or tuple(range(1, len(procedure.steps) + 1))
-    if values and not indices:
-        wanted = tuple(range(1, len(procedure.steps) + 1))
+    reading = tuple(n for n, s in enumerate(procedure.steps, start=1) if s.step_class is StepClass.READ)
+    wanted = tuple(indices) or (reading if values else steps.runs_by_itself(procedure) or reading)
     beyond = [n for n in wanted if not 1 <= n <= len(procedure.steps)]
     if beyond:
         raise CommandError(f"{procedure.title} has no step {beyond[0]}", {"steps": f"1 to {len(procedure.steps)}"})
+    changing = [n for n in wanted if n not in reading]
+    if changing or not wanted:
+        which = f"step {changing[0]} of {procedure.title}" if changing else f"every step of {procedure.title}"
+        raise CommandError(f"{which} may change production: propose it as a mitigation", {"steps": "not only reading"})
+    _valued(procedure, wanted, values)
     return (steps.start_run(incident, procedure, indices=wanted, values=values),)
 
 
 def tick(incident: Incident, ctx: Context, *, item: str, done: bool, note: str = "") -> Events:
     """A checklist item or task done (or not after all). `item` is its id, or its text."""
-    found = checklist_item(ctx.policy.runbook, item)
+    found = checklist_item(ctx.policy.runbook, item) or item_of_text(ctx.policy.runbook, item)
     if found is None:
         raise CommandError(f"no checklist item {item!r}", {"item": "an id from the incident's checklist"})
     return (e.ChecklistTicked(found.id, found.text, done, note),)
@@ -179,7 +194,8 @@ def tick(incident: Incident, ctx: Context, *, item: str, done: bool, note: str =
 def mitigated(incident: Incident, ctx: Context, *, reason: str = "") -> Events:
     """The impact stopped: rungs inform nobody any more."""
     _allowed(incident, e.Mitigated)
-    return (e.Mitigated(reason), *steps.publish(incident, ctx, Status.MITIGATING))
+    said = e.Mitigated(reason)
+    return (said, *steps.publish(incident, ctx, after(incident.status, said)))
 
 
 def resolve(incident: Incident, ctx: Context, *, reason: str = "") -> Events:
@@ -264,6 +280,13 @@ def _watching(incident: Incident) -> bool:
 def _back(incident: Incident, ctx: Context) -> Events:
     """The public word when monitoring turned out to be too early."""
     return steps.publish(incident, ctx, Status.MITIGATING) if incident.status is Status.MONITORING else ()
+
+
+def _valued(procedure: Procedure, wanted: Sequence[int], values: Mapping[str, str]) -> None:
+    asked = (p for n in wanted for p in procedure.steps[n - 1].placeholders)
+    missing = {p.name: p.refused or "needed by the command" for p in asked if p.refused or not values.get(p.name)}
+    if missing:
+        raise CommandError(f"{procedure.title} needs: {', '.join(missing)}", missing)
 
 
 def _beyond_first(incident: Incident, ctx: Context, rungs: Sequence[Rung]) -> Rung:

@@ -30,13 +30,17 @@ class Kind(StrEnum):
 
 
 class Deadline(Struct, frozen=True):
-    """One thing owed. `key` names it within the incident; `who` is a role or a person."""
+    """One thing owed. `key` names it within the incident; `who` is a role or a person.
+
+    `owed_at` is set on a repeated reminder: when the thing itself was due.
+    """
 
     kind: Kind
     due_at: datetime
     what: str
     who: str
     key: str
+    owed_at: datetime | None = None
 
 
 def deadlines(incident: Incident, policy: Policy) -> tuple[Deadline, ...]:
@@ -61,14 +65,14 @@ def next_due(incident: Incident, policy: Policy) -> datetime | None:
 def acknowledge_due(incident: Incident, policy: Policy) -> datetime | None:
     """When the acknowledge is owed under the severity of now (Incident Severity Levels, "Response Time").
 
-    A raised severity counts from the moment it was raised if that is later: nobody is late for what was not yet asked.
+    After a change of severity there is always the time that "Immediate" allows: nobody is late for what was not asked.
     """
     response = policy.response(incident.severity)
     if response is None:
         return None
     due = incident.clock_started_at + response
-    raised = incident.severity_changed_at
-    return max(due, raised + policy.rules.immediate) if raised and due <= raised else due
+    changed = incident.severity_changed_at
+    return max(due, changed + min(response, policy.rules.immediate)) if changed else due
 
 
 def rung_key(incident: Incident, rung: Rung) -> str:
@@ -124,22 +128,18 @@ def _rungs(incident: Incident, policy: Policy) -> Iterator[Deadline]:
 
 
 def _contacts(incident: Incident, policy: Policy) -> Iterator[Deadline]:
-    """A person's own rules: their next contact way, so long as nobody has acknowledged."""
+    """A person's own rules: their next contact way, the same one again too, so long as nobody has acknowledged."""
     if incident.status is not Status.OPEN:
         return
     for page in incident.pages:
         person = policy.roster.person(page.person)
         if person is None or page.informed or not _of_now(incident, page):
             continue
-        for rule in person.notify:
-            if rule.after > timedelta(0) and rule.via not in page.contacts:
-                yield Deadline(
-                    Kind.CONTACT,
-                    page.at + rule.after,
-                    f"{rule.via} to {person.name}",
-                    page.person,
-                    f"{page.key}|{rule.via}",
-                )
+        later = sorted((r for r in person.notify if r.after > timedelta(0)), key=lambda r: r.after)
+        for n, rule in enumerate(later):
+            if n >= len(page.contacts):
+                key = f"{page.key}|{page.person}|{n}:{rule.via}"
+                yield Deadline(Kind.CONTACT, page.at + rule.after, f"{rule.via} to {person.name}", page.person, key)
 
 
 def _of_now(incident: Incident, page: Page) -> bool:
@@ -147,27 +147,24 @@ def _of_now(incident: Incident, page: Page) -> bool:
 
 
 def _update(incident: Incident, policy: Policy) -> Iterator[Deadline]:
-    """Internal Communication, "Updates": so long after the last message as the cadence says, again each time."""
+    """Internal Communication, "Updates": so long after the last message, or the last reminder, as the cadence says.
+
+    Counted from the reminder that was given, so that a pause of hours owes one reminder and not a dozen.
+    """
     every = policy.runbook.cadence(incident.severity)
     if every is None or incident.acknowledged_at is None:
         return
-    since = incident.last_update_at or incident.opened_at
-    due = since + every * (incident.update_reminders + 1)
-    yield Deadline(
-        Kind.UPDATE,
-        due,
-        "internal update",
-        incident.commander or "",
-        f"update:{since.isoformat()}:{incident.update_reminders}",
-    )
+    since = max(filter(None, (incident.last_update_at, incident.update_reminded_at, incident.clock_started_at)))
+    key = f"update:{since.isoformat()}:{incident.update_reminders}"
+    yield Deadline(Kind.UPDATE, since + every, "internal update", incident.commander or "", key)
 
 
 def _approvals(incident: Incident) -> Iterator[Deadline]:
+    """A proposal nobody approved in time, or an approved one that did not begin in time, is not run any more."""
     for a in incident.approvals:
-        if a.status == "pending":
-            yield Deadline(
-                Kind.APPROVAL, a.expires_at, f"approval of {a.action} expires", a.requested_by, f"approval:{a.id}"
-            )
+        if a.status in ("pending", "approved"):
+            what = f"approval of {a.action} expires"
+            yield Deadline(Kind.APPROVAL, a.expires_at, what, a.requested_by, f"approval:{a.id}")
 
 
 def _verify(incident: Incident, policy: Policy) -> Iterator[Deadline]:
@@ -188,7 +185,8 @@ def ready_to_resolve(incident: Incident, policy: Policy) -> bool:
 
 
 def _tasks(incident: Incident, policy: Policy) -> Iterator[Deadline]:
-    for item, due in open_tasks(incident, policy.runbook):
+    """The runbook's post-incident tasks; once the review is closed nobody is reminded of them."""
+    for item, due in open_tasks(incident, policy.runbook) if incident.status is Status.RESOLVED else ():
         yield from _reminders(incident, policy, Kind.TASK, due, item.text, incident.commander or "", f"task:{item.id}")
 
 
@@ -202,6 +200,7 @@ def _reminders(
     incident: Incident, policy: Policy, kind: Kind, due: datetime, what: str, who: str, key: str
 ) -> Iterator[Deadline]:  # fmt: skip
     """The next reminder of something owed: when due, then again every so often, a few times."""
-    given = sum(k.startswith(f"{key}@") for k in incident.reminded)
+    given = max((int(k.rpartition("@")[2]) + 1 for k in incident.reminded if k.startswith(f"{key}@")), default=0)
     if given < policy.rules.reminders:
-        yield Deadline(kind, due + policy.rules.repeat_reminder * given, what, who, f"{key}@{given}")
+        owed = due if given else None
+        yield Deadline(kind, due + policy.rules.repeat_reminder * given, what, who, f"{key}@{given}", owed)

@@ -88,12 +88,14 @@ class Drill:
         self.policy = replace(self.policy, **changes)  # type: ignore[arg-type]
 
     def _do(self, actor: str, happened: Sequence[e.Event]) -> None:
-        for event in happened:
-            self._append(actor, event)
+        """All of them or, when the table refuses one, none."""
+        self._append(actor, *happened)
 
-    def _append(self, actor: str, event: e.Event) -> None:
-        entry = e.Entry(len(self.timeline) + 1, self.now, actor, event)
-        before = self._incident
-        self._incident = begin("drill", 1, entry) if before is None else apply(before, entry)
-        self.timeline.append(entry)
-        self.work += [(self.now, w) for w in announce(before, entry, self._incident, self.policy)]
+    def _append(self, actor: str, *happened: e.Event) -> None:
+        incident, entries, work = self._incident, list(self.timeline), list(self.work)
+        for event in happened:
+            entry = e.Entry(len(entries) + 1, self.now, actor, event)
+            before, incident = incident, apply(incident, entry) if incident else begin("drill", 1, entry)
+            entries.append(entry)
+            work += [(self.now, w) for w in announce(before, entry, incident, self.policy)]
+        self._incident, self.timeline, self.work = incident, entries, work

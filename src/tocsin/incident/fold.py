@@ -157,7 +157,7 @@ def _(event: e.Posted, i: Incident, entry: e.Entry) -> Changes:
 
 @_changes.register
 def _(event: e.UpdateReminded, i: Incident, entry: e.Entry) -> Changes:
-    return {"update_reminders": i.update_reminders + 1}
+    return {"update_reminders": i.update_reminders + 1, "update_reminded_at": entry.at}
 
 
 @_changes.register
@@ -210,7 +210,10 @@ def _(event: e.MitigationProposed, i: Incident, entry: e.Entry) -> Changes:
 def _(event: e.MitigationApproved, i: Incident, entry: e.Entry) -> Changes:
     def approved(a: Approval) -> Approval:
         by = (*a.approved_by, entry.actor)
-        return replace(a, approved_by=by, status="approved" if len(by) >= a.needs else "pending")
+        if len(by) < a.needs:
+            return replace(a, approved_by=by)
+        # it must begin within the same time again: a server that was down for hours changes nothing any more
+        return replace(a, approved_by=by, status="approved", expires_at=entry.at + (a.expires_at - a.requested_at))
 
     return {"approvals": _on_approval(i, event.approval, approved)}
 
@@ -258,8 +261,9 @@ def _(event: e.ResolveRequested, i: Incident, entry: e.Entry) -> Changes:
 
 @_changes.register
 def _(event: e.VerificationFailed, i: Incident, entry: e.Entry) -> Changes:
+    """The impact is back, or was never gone: rungs inform again."""
     failed = i.verification and replace(i.verification, status="failed", reason=event.reason)
-    return {"verification": failed, "resolve_requested_by": None}
+    return {"verification": failed, "resolve_requested_by": None, "mitigated_at": None}
 
 
 @_changes.register
@@ -285,12 +289,14 @@ def _(event: e.Resolved, i: Incident, entry: e.Entry) -> Changes:
 
 @_changes.register
 def _(event: e.Reopened, i: Incident, entry: e.Entry) -> Changes:
-    """Timers restart; the first resolve is kept, and so are the metrics drawn from it."""
+    """Timers restart, and whoever acknowledges now commands; the first resolve and action items are kept."""
     return {
+        "roles": {role: person for role, person in i.roles.items() if role != "commander"},
+        "reminded": tuple(key for key in i.reminded if key.startswith("action:")),
         "generation": i.generation + 1, "clock_started_at": entry.at, "resolved_at": None, "closed_at": None,
         "mitigated_at": None, "acknowledged_at": None, "acknowledged_by": None, "acknowledge_due_at": None,
         "acknowledge_missed": False, "verification": None, "resolve_requested_by": None,
-        "ticks": (), "answers": (), "reminded": (),
+        "ticks": (), "answers": (),
     }  # fmt: skip
 
 
@@ -317,7 +323,12 @@ def _(event: e.Closed, i: Incident, entry: e.Entry) -> Changes:
 
 
 def _on_page(i: Incident, key: str, person: str, change: Callable[[Page], Page]) -> tuple[Page, ...]:
-    return tuple(change(p) if p.key == key and p.person == person else p for p in i.pages)
+    """`key` is the page's own, or that of a further try (`opened|1`)."""
+
+    def same(page: Page) -> bool:
+        return page.person == person and (page.key == key or key.startswith(f"{page.key}|"))
+
+    return tuple(change(p) if same(p) else p for p in i.pages)
 
 
 def _on_run(i: Incident, run: str, change: Callable[[Run], Run]) -> tuple[Run, ...]:

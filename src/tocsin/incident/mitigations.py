@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from tocsin.incident import events as e
 from tocsin.incident import steps
+from tocsin.incident.deadlines import acknowledge_due
 from tocsin.incident.errors import CommandError, PermissionRefused, TransitionError
 from tocsin.incident.policy import Context, Role
 from tocsin.incident.state import Approval, Incident, Status
@@ -30,6 +31,7 @@ def propose(
     """A proposal to approve. Refused without a command, with a value missing, or while the same one is under way."""
     if not allowed(incident.status, e.MitigationProposed):
         raise TransitionError(f"the incident is {incident.status}: nothing to mitigate")
+    _responder(ctx, "proposing")
     if mitigation.command is None or mitigation.step_class is None:
         raise CommandError(f"{mitigation.action} has no command in the runbook: see {mitigation.see or 'the document'}")
     missing = {p.name: "needed by the command" for p in mitigation.placeholders if not values.get(p.name)}
@@ -42,7 +44,7 @@ def propose(
             approval=str(len(incident.approvals) + 1), slug=mitigation.slug, action=mitigation.action,
             command=mitigation.command, step_class=mitigation.step_class, needs=NEEDS[mitigation.step_class],
             expires_at=ctx.at + ctx.policy.rules.approval_expires,
-            binding=binding(incident.runbook, mitigation.command, values), values=dict(values),
+            binding=binding(ctx.policy.runbook.digest, mitigation.command, values), values=dict(values),
         ),
     )  # fmt: skip
 
@@ -55,13 +57,15 @@ def approve(incident: Incident, ctx: Context, approval: str) -> tuple[e.Event, .
     found = _pending(incident, ctx, approval)
     if ctx.actor.name in found.approved_by:
         raise TransitionError(f"{ctx.actor.name} has approved it already: another person is needed")
-    if found.binding != binding(incident.runbook, found.command, found.values):
+    if _changed(ctx, found):
         raise TransitionError("the runbook's command changed since this was proposed: propose it again")
-    first = () if incident.acknowledged_at else (e.Acknowledged(None, "approval"),)
-    again = (
-        (e.VerificationFailed(f"another mitigation: {found.action}"),) if incident.status is Status.MONITORING else ()
-    )
-    return (*first, *again, e.MitigationApproved(approval), *steps.publish(incident, ctx, Status.MITIGATING))
+    if not allowed(incident.status, e.MitigationApproved):
+        raise TransitionError(f"the incident is {incident.status}: nothing to mitigate")
+    v = incident.verification
+    watching = v is not None and v.status != "failed"
+    again = (e.VerificationFailed(f"another mitigation: {found.action}"),) if watching else ()
+    first = () if incident.acknowledged_at else (e.Acknowledged(acknowledge_due(incident, ctx.policy), "approval"),)
+    return (*again, *first, e.MitigationApproved(approval), *steps.publish(incident, ctx, Status.MITIGATING))
 
 
 def reject(incident: Incident, ctx: Context, approval: str, *, reason: str = "") -> tuple[e.Event, ...]:
@@ -74,7 +78,11 @@ def begin(incident: Incident, ctx: Context, approval: str) -> tuple[e.Event, ...
     found = incident.approval(approval)
     if found is None or found.status != "approved":
         raise TransitionError(f"approval {approval} is {found.status if found else 'unknown'}: it is not run")
-    if found.binding != binding(incident.runbook, found.command, found.values):
+    if not allowed(incident.status, e.MitigationStarted):
+        raise TransitionError(f"the incident is {incident.status}: {found.action} is not run any more")
+    if ctx.at >= found.expires_at:
+        raise TransitionError(f"{found.action} was approved too long ago: it is not run")
+    if _changed(ctx, found):
         raise TransitionError("the command is not the one that was approved")
     return (e.MitigationStarted(approval),)
 
@@ -82,7 +90,14 @@ def begin(incident: Incident, ctx: Context, approval: str) -> tuple[e.Event, ...
 def finish(
     incident: Incident, approval: str, *, outcome: str, reason: str, evidence: str | None
 ) -> tuple[e.Event, ...]:
-    """What came of it. An outcome that is not known is asked of a person, never tried again by itself."""
+    """What came of it. An outcome that is not known is asked of a person, never tried again by itself.
+
+    A result that comes late, when the outcome was called unknown already, is noted: a person settles it.
+    """
+    found = incident.approval(approval)
+    if found is None or found.status != "running":
+        named = found.action if found else f"approval {approval}"
+        return (e.Noted(f"A late result of {named}: {outcome}: {reason}".rstrip(": ")),)
     if outcome == "unknown":
         return (e.MitigationOutcomeUnknown(approval, reason),)
     return (e.MitigationFinished(approval, outcome, reason, evidence),)
@@ -91,6 +106,7 @@ def finish(
 def settle(incident: Incident, ctx: Context, approval: str, *, outcome: str, reason: str) -> tuple[e.Event, ...]:
     """A person says what came of a mitigation whose outcome was unknown: `done` or `failed`."""
     found = incident.approval(approval)
+    _responder(ctx, "settling")
     if found is None or found.status != "unknown":
         raise TransitionError("only an unknown outcome can be settled")
     if outcome not in ("done", "failed"):
@@ -98,9 +114,21 @@ def settle(incident: Incident, ctx: Context, approval: str, *, outcome: str, rea
     return (e.MitigationFinished(approval, outcome, f"settled by {ctx.actor.name}: {reason}".rstrip(": "), None),)
 
 
-def _pending(incident: Incident, ctx: Context, approval: str) -> Approval:
+def _changed(ctx: Context, approval: Approval) -> bool:
+    """Whether document, command or values are not those the approval holds for."""
+    now = ctx.policy.runbook.mitigation(approval.slug)
+    if now is None or now.command is None:
+        return True
+    return approval.binding != binding(ctx.policy.runbook.digest, now.command, approval.values)
+
+
+def _responder(ctx: Context, what: str) -> None:
     if not ctx.actor.role.includes(Role.RESPONDER):
-        raise PermissionRefused(f"{ctx.actor.name} may look on only: approving takes a responder")
+        raise PermissionRefused(f"{ctx.actor.name} may look on only: {what} takes a responder")
+
+
+def _pending(incident: Incident, ctx: Context, approval: str) -> Approval:
+    _responder(ctx, "approving")
     found = incident.approval(approval)
     if found is None:
         raise CommandError(f"no approval {approval!r}", {"approval": "an id from the incident"})

@@ -7,7 +7,7 @@ from datetime import timedelta
 from tocsin.incident import events as e
 from tocsin.incident.deadlines import open_rungs, opened_key, rung_key
 from tocsin.incident.policy import Context
-from tocsin.incident.state import Incident
+from tocsin.incident.state import Incident, Status
 from tocsin.oncall.roster import Person
 from tocsin.runbook.model import Rung
 
@@ -21,7 +21,8 @@ def page_first(incident: Incident, ctx: Context) -> tuple[e.Event, ...]:
     if found:
         return found
     passed = e.RungPassed(opened_key(incident), role, NOBODY)
-    return (passed, *_next_held(open_rungs(incident, ctx.policy), incident, ctx, cause=f"nobody is {role}"))
+    cause = f"the incident opened; nobody is {role}"
+    return (passed, *_next_held(open_rungs(incident, ctx.policy), incident, ctx, cause=cause))
 
 
 def page_rung(incident: Incident, ctx: Context, rung: Rung, *, cause: str) -> tuple[e.Event, ...]:
@@ -30,8 +31,9 @@ def page_rung(incident: Incident, ctx: Context, rung: Rung, *, cause: str) -> tu
     if found:
         return found
     passed = e.RungPassed(rung_key(incident, rung), rung.to, NOBODY)
-    later = tuple(r for r in open_rungs(incident, ctx.policy) if r != rung)
-    return (passed, *_next_held(later, incident, ctx, cause=f"nobody is {rung.to}"))
+    ladder = open_rungs(incident, ctx.policy)
+    later = ladder[ladder.index(rung) + 1 :] if rung in ladder else ()
+    return (passed, *_next_held(later, incident, ctx, cause=f"{cause}; nobody is {rung.to}"))
 
 
 def inform_rung(incident: Incident, ctx: Context, rung: Rung) -> tuple[e.Event, ...]:
@@ -60,9 +62,16 @@ def _next_held(rungs: tuple[Rung, ...], incident: Incident, ctx: Context, *, cau
 
 def _page(incident: Incident, ctx: Context, role: str, *, key: str, cause: str) -> tuple[e.Event, ...]:
     people = ctx.policy.roster.holders(role, ctx.at)
-    return tuple(e.Paged(key, role, p.id, cause, first_ways(p)) for p in people)
+    # once somebody has acknowledged, no later contact of the person's rules follows: use all of them now
+    ways = first_ways if incident.status is Status.OPEN else every_way
+    return tuple(e.Paged(key, role, p.id, cause, ways(p)) for p in people)
 
 
 def first_ways(person: Person) -> tuple[str, ...]:
     """The channels to use at once by the person's own rules; empty means every one there is."""
     return tuple(r.via for r in person.notify if r.after == timedelta(0))
+
+
+def every_way(person: Person) -> tuple[str, ...]:
+    """Every channel the person's own rules name, each once; empty means every one there is."""
+    return tuple(dict.fromkeys(r.via for r in person.notify))

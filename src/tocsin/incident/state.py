@@ -182,6 +182,7 @@ class Incident(Struct, frozen=True):
     public_title: str = ""
     last_update_at: datetime | None = None
     update_reminders: int = 0
+    update_reminded_at: datetime | None = None
     verification: Verification | None = None
     resolve_requested_by: str | None = None
     action_items: tuple[ActionItem, ...] = ()

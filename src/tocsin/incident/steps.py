@@ -40,21 +40,25 @@ def assessment(incident: Incident, ctx: Context) -> tuple[e.Event, ...]:
     return (start_run(incident, found[0], indices=runs_by_itself(found[0])),) if found else ()
 
 
-def verification(incident: Incident, ctx: Context, *, cause: str) -> tuple[e.Event, ...]:
+def verification(incident: Incident, ctx: Context, *, cause: str, owned: bool = True) -> tuple[e.Event, ...]:
     """Watching begun: the runbook's resolution steps, over the window it asks for ("Monitor for 15-30 minutes").
 
-    Without such a procedure there is nothing to watch and the verification passes at once.
+    Without such a procedure there is nothing to watch and the verification passes at once. While nobody owns the
+    incident (`owned` false) nothing is said of it: not that the impact stopped, nor to the public that a fix is in.
     """
+    said = monitored(incident, ctx, cause=cause) if owned else ()
     found = ctx.policy.runbook.purpose(Purpose.VERIFICATION)
     if not found:
-        return (e.VerificationStarted(cause, ctx.at, ctx.at),)
+        return (e.VerificationStarted(cause, ctx.at, ctx.at), *said)
     run = start_run(incident, found[0], indices=runs_by_itself(found[0]))
     least, most = _window(found[0], ctx)
-    return (
-        e.VerificationStarted(cause, ctx.at + least, ctx.at + most, run.run),
-        run,
-        *publish(incident, ctx, Status.MONITORING),
-    )
+    return (e.VerificationStarted(cause, ctx.at + least, ctx.at + most, run.run), run, *said)
+
+
+def monitored(incident: Incident, ctx: Context, *, cause: str) -> tuple[e.Event, ...]:
+    """What an owned incident says once it is being watched: the impact stopped, as far as is known."""
+    stopped = () if incident.mitigated_at else (e.Mitigated(cause),)
+    return (*stopped, *publish(incident, ctx, Status.MONITORING))
 
 
 def _window(procedure: Procedure, ctx: Context) -> tuple[timedelta, timedelta]:

@@ -11,8 +11,9 @@ from msgspec import Struct
 from tocsin.incident.state import Incident, Status
 from tocsin.runbook.model import Template
 
-_BLANK = re.compile(r"(@?)\[([^\]\n]+)\]")
-_LABELLED = re.compile(r"^\s*([^:\[\]]{1,40}):\s*")
+# not a ticked or empty box, not a Markdown link; other brackets only where the document's reader saw a blank
+_BLANK = re.compile(r"(@?)(?:\[(?![xX ]\])([^\[\]\n]+)\](?!\()|\{([^{}\n]+)\}|<([A-Za-z][\w -]*)>)")
+_LABELLED = re.compile(r"^\s*([^:\[\]{}<>]{1,40}):\s*")
 UNKNOWN = "not known yet"
 
 # What a blank asks for, by the words of its label or of itself; the first match wins. Ordered: narrow before wide.
@@ -50,7 +51,7 @@ class Filled(Struct, frozen=True):
 
 def asks(template: Template) -> tuple[str, ...]:
     """The facts the template's blanks ask for, in order, each once; one of unknown meaning asks under its own words."""
-    names = [_meaning(line, blank) for line in template.body.splitlines() for blank in _BLANK.finditer(line)]
+    names = [_meaning(line, blank) for line in template.body.splitlines() for blank in _blanks(line, template)]
     return tuple(dict.fromkeys(names))
 
 
@@ -60,15 +61,15 @@ def fill(template: Template, facts: Mapping[str, str]) -> Filled:
 
     def one(line: str) -> str:
         def value(blank: re.Match[str]) -> str:
+            if not _is_blank(blank, template):
+                return blank[0]
             name = _meaning(line, blank)
             if name == "severity":
                 return _severity(line, blank, facts["severity"])
             known = facts.get(name, "").strip()
-            if known:
-                return (blank[1] if name == "commander" else "") + known
-            if name not in OPTIONAL:
+            if not known and name not in OPTIONAL:
                 missing[name] = None
-            return UNKNOWN
+            return f"{blank[1]}{known}" if known else UNKNOWN
 
         return _BLANK.sub(value, line)
 
@@ -108,7 +109,7 @@ def public_texts(template: Template | None, service: str) -> dict[str, str]:
         word, dash, sentence = line.partition(" - ")
         if dash and word.strip().casefold() in texts:
             texts[word.strip().casefold()] = sentence.strip()
-    return {word: _BLANK.sub(service, sentence) for word, sentence in texts.items()}
+    return {word: _BLANK.sub(lambda _: service, sentence) for word, sentence in texts.items()}
 
 
 def public_title(template: Template | None, service: str) -> str:
@@ -116,7 +117,7 @@ def public_title(template: Template | None, service: str) -> str:
     for line in template.body.splitlines() if template else ():
         label, colon, text = line.partition(":")
         if colon and label.strip().casefold() == "title":
-            return _BLANK.sub(service, text.strip())
+            return _BLANK.sub(lambda _: service, text.strip())
     return f"{service} experiencing issues"
 
 
@@ -136,9 +137,21 @@ _DEFAULT_PUBLIC = {
 }
 
 
+def _blanks(line: str, template: Template) -> tuple[re.Match[str], ...]:
+    return tuple(blank for blank in _BLANK.finditer(line) if _is_blank(blank, template))
+
+
+def _is_blank(blank: re.Match[str], template: Template) -> bool:
+    return blank[2] is not None or _words(blank) in template.fields
+
+
+def _words(blank: re.Match[str]) -> str:
+    return str(blank[2] or blank[3] or blank[4]).strip()
+
+
 def _meaning(line: str, blank: re.Match[str]) -> str:
     """The fact a blank asks for: by its own words when they are telling, else by the label its line begins with."""
-    words = blank[2].strip()
+    words = _words(blank)
     label = _LABELLED.match(line)
     before = line[: blank.start()]
     if re.search(r"\b(sev|severity|p)\W*$", before, re.IGNORECASE) or (

@@ -67,7 +67,8 @@ TRANSITIONS: Mapping[type[e.Event], Mapping[Status, Status]] = {
     e.Reopened: {RESOLVED: OPEN, CLOSED: OPEN},
     e.ActionItemAdded: _stay(*_ALL),
     e.ActionItemDone: _stay(*_ALL),
-    e.TaskReminded: _stay(RESOLVED, CLOSED),
+    # an action item may fall due while the incident still lasts
+    e.TaskReminded: _stay(*_ALL),
     e.Closed: {RESOLVED: CLOSED},
 }
 

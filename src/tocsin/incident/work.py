@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tocsin.incident import events as e
 from tocsin.incident.policy import Policy
-from tocsin.incident.state import Incident
+from tocsin.incident.state import Incident, Status
 
 
 class Send(Struct, frozen=True, tag="send"):
@@ -62,7 +62,7 @@ def _(event: e.Paged, before: Incident | None, entry: e.Entry, after: Incident, 
     return (
         Send(
             "page", event.key, subject, text, event.role, event.person, event.ways,
-            only_while_open=not escalated_by_person,
+            only_while_open=after.status is Status.OPEN and not escalated_by_person,
         ),
     )  # fmt: skip
 
@@ -74,7 +74,18 @@ def _(
     page = next(p for p in after.pages if p.key == event.key and p.person == event.person)
     text = _page_text(after, page.cause, policy)
     subject = f"{after.severity}: {after.title}"
-    return (Send("page", event.key, subject, text, page.role, event.person, (event.via,), only_while_open=True),)
+    key = f"{event.key}|{len(page.contacts)}"
+    return (Send("page", key, subject, text, page.role, event.person, (event.via,), only_while_open=True),)
+
+
+@_announce.register
+def _(
+    event: e.RungPassed, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
+) -> tuple[Work, ...]:
+    if after.status is not Status.OPEN:
+        return ()
+    text = f"{after.severity}: {after.title}\nNobody could be paged as {event.role}: {event.reason}."
+    return (Send("post", f"passed:{entry.seq}", f"Nobody is {event.role}: {after.title}", text),)
 
 
 @_announce.register
@@ -104,7 +115,8 @@ def _(
 ) -> tuple[Work, ...]:
     if before is not None and before.acknowledged_at is not None:
         return ()
-    text = f"{entry.actor} acknowledged {after.severity} \u201c{after.title}\u201d and is incident commander."
+    leads = "is" if after.commander == entry.actor else f"helps {after.commander}, who is"
+    text = f"{entry.actor} acknowledged {after.severity} \u201c{after.title}\u201d and {leads} incident commander."
     return (Send("post", f"acknowledged:{entry.seq}", f"Acknowledged: {after.title}", text),)
 
 
@@ -124,6 +136,8 @@ def _(
     every = policy.runbook.cadence(after.severity)
     text = f"An internal update on \u201c{after.title}\u201d is due ({after.severity}: every {every})."
     subject = f"Update due: {after.title}"
+    if not event.who:
+        return (Send("notify", f"update-due:{entry.seq}", subject, text),)
     return tuple(
         Send("notify", f"update-due:{entry.seq}", subject, text, "incident commander", person) for person in event.who
     )
