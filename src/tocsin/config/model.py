@@ -132,7 +132,7 @@ class Settings(Table):
     role to ids of people and `schedule:NAME`s; the role "*" is every role not named.
     """
 
-    runbook: Path
+    runbook: FilePath
     database: Database
     public_url: HttpUrl
     host: Name = _HOST
@@ -161,7 +161,7 @@ class Settings(Table):
         host, port = given.get("host", _HOST), given.get("port", _PORT)
         host = _REACHED.get(host, host) if isinstance(host, str) and host else _HOST
         url = f"http://[{host}]" if ":" in host else f"http://{host}"
-        return {**given, "public_url": f"{url}:{port if isinstance(port, int) and port > 0 else _PORT}"}
+        return {**given, "public_url": f"{url}:{port if isinstance(port, int) and 0 < port < 65536 else _PORT}"}
 
     @property
     def origin(self) -> Origin:

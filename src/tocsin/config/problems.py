@@ -39,7 +39,7 @@ def problems(error: ValidationError, origin: Origin) -> tuple[str, ...]:
 def did_you_mean(name: str, known: Collection[str]) -> str:
     """`did you mean "email"?` when one of `known` is like `name`, else the list of them."""
     folded = {k.casefold(): k for k in known}
-    close = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    close = get_close_matches(name.casefold(), folded, n=1, cutoff=0.65)
     if close:
         return f'did you mean "{folded[close[0]]}"?'
     return f"known are {', '.join(sorted(known))}" if known else "none are defined"

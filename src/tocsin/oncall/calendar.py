@@ -22,6 +22,7 @@ _FREQUENCIES = frozenset(
     {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}
 )  # finer ones cost seconds to search, and are no shifts
 _SLACK = timedelta(days=2)
+_NO_FEED = "is not an iCalendar feed, or was cut off: give the address that ends in .ics, not the calendar's page"
 _Series: TypeAlias = "rrule | rruleset"
 
 
@@ -108,15 +109,13 @@ def parse(text: str, *, people: Sequence[Person], timezone: tzinfo) -> Calendar:
     try:
         calendars = icalendar.Calendar.from_ical(text, multiple=True)
     except (ValueError, LookupError) as error:
-        raise CalendarError(
-            "is not an iCalendar feed: give the address that ends in .ics, not the calendar's page"
-        ) from error
+        raise CalendarError(_NO_FEED) from error
+    if not calendars or any(calendar.name != "VCALENDAR" for calendar in calendars):
+        raise CalendarError(_NO_FEED)
     events: list[Event] = []
     notes: list[str] = []
     for calendar in calendars:
         reader = _Reader(people, *_zone(calendar, timezone))
-        if calendar.name != "VCALENDAR":
-            raise CalendarError("is not an iCalendar feed: it does not begin with BEGIN:VCALENDAR")
         for family in _families(calendar).values():
             events += reader.family(family, notes)
     return Calendar(events, notes)
