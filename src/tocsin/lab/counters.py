@@ -1,0 +1,111 @@
+"""What the gateway measures: request counters and latency, and samples of them for the last minutes. Thread-safe."""
+
+import threading
+from collections import deque
+from typing import NamedTuple
+
+Labels = tuple[tuple[str, str], ...]
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+KEPT_S = 600.0
+
+
+class Series(NamedTuple):
+    """A time series' identity: metric name and sorted labels."""
+
+    name: str
+    labels: Labels
+
+
+class Sample(NamedTuple):
+    """All series at one instant, seconds since the epoch."""
+
+    at: float
+    values: dict[Series, float]
+
+
+def series(name: str, **labels: str) -> Series:
+    """A series of the backend."""
+    named = {"job": "gateway", "namespace": "production", "service": "backend", **labels}
+    return Series(name, tuple(sorted(named.items())))
+
+
+class Counters:
+    """Cumulative counters, as a service keeps them, and what a Prometheus would have scraped of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: dict[Series, float] = {}
+        self._samples: deque[Sample] = deque()
+        self._recent: deque[tuple[float, bool]] = deque(maxlen=500)
+        for status in ("200", "500", "503"):  # from 0, so that the first error is an increase
+            self._values[series("http_requests_total", status=status)] = 0
+        self._values[series("http_request_duration_seconds_sum")] = 0
+        self._values[series("http_request_duration_seconds_count")] = 0
+        for bound in (*map(str, BUCKETS_S), "+Inf"):
+            self._values[series("http_request_duration_seconds_bucket", le=bound)] = 0
+
+    def count(self, status: int, seconds: float, *, now: float) -> None:
+        """One request answered."""
+        reached = [str(bound) for bound in BUCKETS_S if seconds <= bound] + ["+Inf"]
+        with self._lock:
+            self._recent.append((now, status < 500))
+            self._add(series("http_requests_total", status=str(status)), 1)
+            self._add(series("http_request_duration_seconds_sum"), seconds)
+            self._add(series("http_request_duration_seconds_count"), 1)
+            for bound in reached:
+                self._add(series("http_request_duration_seconds_bucket", le=bound), 1)
+
+    def _add(self, key: Series, amount: float) -> None:
+        self._values[key] = self._values.get(key, 0) + amount
+
+    def gauge(self, name: str, value: float) -> None:
+        """Set a gauge of the backend."""
+        with self._lock:
+            self._values[series(name)] = value
+
+    def sample(self, now: float) -> None:
+        """Remember the counters of this instant, forget those older than ten minutes."""
+        with self._lock:
+            self._samples.append(Sample(now, dict(self._values)))
+            while self._samples[0].at < now - KEPT_S:
+                self._samples.popleft()
+
+    def samples(self) -> list[Sample]:
+        """What is remembered, oldest first."""
+        with self._lock:
+            return list(self._samples)
+
+    def recent_error_ratio(self, seconds: float, *, now: float) -> float | None:
+        """Share of the last `seconds`' requests that failed; None when there were none."""
+        with self._lock:
+            recent = [good for at, good in self._recent if at >= now - seconds]
+        return recent.count(False) / len(recent) if recent else None
+
+    def exposition(self) -> str:
+        """All series in Prometheus' text format 0.0.4."""
+        with self._lock:
+            values = sorted(self._values.items(), key=lambda item: item[0].name)
+        lines: list[str] = []
+        seen = ""
+        for key, value in values:
+            family = _family(key.name)
+            if family != seen:
+                lines += [f"# HELP {family} {_HELP[family][1]}", f"# TYPE {family} {_HELP[family][0]}"]
+                seen = family
+            labels = ",".join(f'{name}="{text}"' for name, text in key.labels)
+            lines.append(f"{key.name}{{{labels}}} {value:.10g}")
+        return "\n".join(lines) + "\n"
+
+
+_HELP = {
+    "http_requests_total": ("counter", "Requests to the service by status, as the gateway answered them."),
+    "http_request_duration_seconds": ("histogram", "Time to the whole answer."),
+    "backend_pods_ready": ("gauge", "Pods that pass their readiness probe."),
+    "backend_connections": ("gauge", "Database connections that the pods hold."),
+    "up": ("gauge", "1 while a pod of the service is ready."),
+}
+
+
+def _family(name: str) -> str:
+    stem = "http_request_duration_seconds"
+    return stem if name.startswith(stem) else name

@@ -1,0 +1,176 @@
+"""The one door of the practice production, on one loopback port.
+
+An HTTP forward proxy for the product's address (`http://qawave.example/...`, so that `curl` works by `http_proxy`
+and without DNS), the balancer over the backend's pods, `/metrics`, and Prometheus' instant queries. It refuses to
+be a proxy to anywhere else.
+"""
+
+import http.client
+import itertools
+import json
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+from tocsin.lab.controller import Endpoints
+from tocsin.lab.counters import Counters, Labels
+from tocsin.lab.promql import Query, QueryError, Value
+
+PRODUCT_HOST = "qawave.example"
+METRICS_HOST = "prometheus.qawave.example"
+HEALTH_WINDOW_S = 1.5
+UNHEALTHY_SHARE = 0.1
+
+
+class Reply(NamedTuple):
+    """An answer on its way to the client."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+
+
+class Gateway:
+    """What the gateway decides, without HTTP."""
+
+    def __init__(self, endpoints: Endpoints, counters: Counters) -> None:
+        self._endpoints = endpoints
+        self._counters = counters
+        self._turn = itertools.count()
+
+    def product(self, method: str, target: str, body: bytes) -> Reply:
+        """The product's answer: its health, or the API's through one of the pods."""
+        if target.partition("?")[0] == "/health":
+            return self.health()
+        started = time.monotonic()
+        reply = self._forward(method, target, body)
+        if target.startswith("/api/"):
+            self._counters.count(reply.status, time.monotonic() - started, now=time.time())
+        return reply
+
+    def _forward(self, method: str, target: str, body: bytes) -> Reply:
+        targets = self._endpoints.targets()
+        first = next(self._turn)
+        for offset in range(len(targets)):
+            connection = http.client.HTTPConnection("127.0.0.1", targets[(first + offset) % len(targets)], timeout=5)
+            try:
+                connection.request(method, target, body=body or None)
+                answer = connection.getresponse()
+                return Reply(answer.status, answer.read(), answer.headers.get("Content-Type") or "text/plain")
+            except (OSError, http.client.HTTPException):
+                continue  # the pod has just gone: the next one, as a balancer does
+            finally:
+                connection.close()
+        return _json(503, {"error": "no healthy upstream"})
+
+    def health(self) -> Reply:
+        """200 UP; 503 DOWN when no pod is ready or more than a tenth of the last moment's requests failed."""
+        ratio = self._counters.recent_error_ratio(HEALTH_WINDOW_S, now=time.time())
+        ready = len(self._endpoints.ready)
+        healthy = ready > 0 and (ratio or 0.0) <= UNHEALTHY_SHARE
+        status = "UP" if healthy else "DOWN"
+        details = {"readyPods": ready, "errorRatio": round(ratio or 0.0, 3)}
+        body: dict[str, object] = {"status": status, "components": {"backend": {"status": status, "details": details}}}
+        return _json(200 if healthy else 503, body)
+
+    def metrics(self) -> Reply:
+        """Every series in Prometheus' text format."""
+        text = self._counters.exposition().encode()
+        return Reply(200, text, "text/plain; version=0.0.4; charset=utf-8")
+
+    def query(self, expression: str | None) -> Reply:
+        """A Prometheus instant query's answer, or Prometheus' own `bad_data`."""
+        now = time.time()
+        self._counters.sample(now)
+        try:
+            if not expression:
+                raise QueryError("unknown position: parse error: no expression found in input")
+            value = Query(expression, self._counters.samples(), now=now).value()
+        except QueryError as exc:
+            error = f'invalid parameter "query": {exc}'
+            return _json(400, {"status": "error", "errorType": "bad_data", "error": error})
+        return _json(200, {"status": "success", "data": _data(value, now)})
+
+
+class Handler(BaseHTTPRequestHandler):
+    """HTTP in front of the gateway, keeping connections open."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    gateway: Gateway
+
+    def do_GET(self) -> None:
+        """Answer any request by host and path."""
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self._send(self._answer(body))
+
+    do_POST = do_PUT = do_DELETE = do_HEAD = do_GET
+
+    def do_CONNECT(self) -> None:
+        """TLS is not spoken here."""
+        self._send(_json(501, {"error": "the practice production speaks http only, not https"}))
+
+    def _answer(self, body: bytes) -> Reply:
+        url = urlsplit(self.path)
+        host = (url.hostname or "").lower()
+        if host == PRODUCT_HOST:
+            return self.gateway.product(self.command, _target(url.path, url.query), body)
+        if host not in ("", METRICS_HOST, "localhost", "127.0.0.1"):
+            return _json(502, {"error": f"the practice production has no host {host}"})
+        if url.path == "/metrics":
+            return self.gateway.metrics()
+        if url.path == "/api/v1/query":
+            form = parse_qs(url.query) | parse_qs(body.decode("utf-8", "replace"))
+            return self.gateway.query(form.get("query", [None])[0])
+        if url.path in ("/-/healthy", "/-/ready"):
+            return Reply(200, b"Practice production is ready.\n", "text/plain")
+        return self.gateway.product(self.command, _target(url.path, url.query), body)
+
+    def _send(self, reply: Reply) -> None:
+        self.send_response(reply.status)
+        self.send_header("Content-Type", reply.content_type)
+        self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the counters are the gateway's record."""
+
+
+class Server(ThreadingHTTPServer):
+    """The gateway's listener; a client that hangs up is not worth a word."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Silence: what fails here is the client's connection."""
+
+
+def _target(path: str, query: str) -> str:
+    return (path or "/") + (f"?{query}" if query else "")
+
+
+def _json(status: int, body: dict[str, object]) -> Reply:
+    return Reply(status, json.dumps(body).encode() + b"\n")
+
+
+def _data(value: Value, now: float) -> dict[str, object]:
+    at = round(now, 3)
+    if isinstance(value, float):
+        return {"resultType": "scalar", "result": [at, _number(value)]}
+    rows = [{"metric": _metric(labels), "value": [at, _number(found)]} for labels, found in sorted(value.items())]
+    return {"resultType": "vector", "result": rows}
+
+
+def _metric(labels: Labels) -> dict[str, str]:
+    return dict(labels)
+
+
+def _number(value: float) -> str:
+    if value != value:
+        return "NaN"
+    if value in (float("inf"), float("-inf")):
+        return "+Inf" if value > 0 else "-Inf"
+    return f"{value:.17g}" if value != int(value) else str(int(value))
