@@ -16,17 +16,22 @@ NESTED = """\
 """
 
 
-def test_headings_carry_the_titles_above_them() -> None:
+def test_headings_carry_the_titles_above_them_but_not_the_documents() -> None:
     document = parse("# A\n## B\n### C\n## D\n")
     assert [(s.title, s.path, s.line) for s in document.sections if s.level] == [
         ("A", (), 1),
-        ("B", ("A",), 2),
-        ("C", ("A", "B"), 3),
-        ("D", ("A",), 4),
+        ("B", (), 2),
+        ("C", ("B",), 3),
+        ("D", (), 4),
     ]
 
 
-def test_the_trail_leaves_out_the_documents_own_title() -> None:
+def test_without_a_title_the_outermost_heading_counts() -> None:
+    assert parse("## Investigation\n### Latency\n").sections[-1].path == ("Investigation",)
+    assert parse("# Investigation\n## Latency\n# Mitigation\n").sections[1].path == ("Investigation",)
+
+
+def test_the_trail_goes_from_the_inside_out() -> None:
     assert parse("# Runbook\n## Investigation\n### Latency\n").sections[-1].trail == ("Latency", "Investigation")
 
 

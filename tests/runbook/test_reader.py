@@ -58,6 +58,23 @@ def test_levels_may_be_bullets() -> None:
     assert [(s.name, s.response) for s in levels] == [("P0", timedelta(minutes=15)), ("P1", None)]
 
 
+def test_levels_may_be_bold_paragraphs() -> None:
+    text = (
+        "## Severity\n**P0 - Critical**\n- down\n- Response time: Immediate (< 15 minutes)\n\n**P1 - High**\n- slow\n"
+    )
+    levels = read(text, file="x").runbook.severities
+    assert [(s.name, s.response, s.line) for s in levels] == [("P0", timedelta(minutes=15), 2), ("P1", None, 6)]
+
+
+def test_response_times_may_stand_in_a_second_list() -> None:
+    text = "## Severity\n- **P0**: down\n- **P1**: slow\n### Response Time Targets\n- **P0**: 5 minutes\n- P1: 1 hour\n"
+    levels = read(text, file="x").runbook.severities
+    assert [(s.response, s.response_text) for s in levels] == [
+        (timedelta(minutes=5), "5 minutes"),
+        (timedelta(hours=1), "1 hour"),
+    ]
+
+
 def test_calendar_wording_is_kept_as_text_and_said() -> None:
     result = read(LEVELS + "| SEV-3 | dull | next business day |\n", file="x")
     assert result.runbook.severities[2].response is None
@@ -101,6 +118,23 @@ def test_a_range_of_levels_shares_a_cadence() -> None:
         ("SEV-1", timedelta(minutes=30)),
         ("SEV-2", timedelta(minutes=30)),
     ]
+
+
+def test_each_level_may_carry_its_interval_in_parentheses() -> None:
+    result = reading("## Communication\n\n- **Updates**: SEV-1 (15min), SEV-2 (daily)\n")
+    assert [(c.severity, c.every) for c in result.runbook.update_cadence] == [
+        ("SEV-1", timedelta(minutes=15)),
+        ("SEV-2", timedelta(days=1)),
+    ]
+
+
+def test_two_intervals_in_one_sentence_are_not_divided_by_guess() -> None:
+    assert reading("## Communication\n\n- Every 15 min, later hourly: SEV-1\n").runbook.update_cadence == ()
+
+
+def test_the_table_of_levels_may_say_how_often_to_update() -> None:
+    table = "| Sev | Meaning | Update Frequency |\n|---|---|---|\n| SEV1 | a | Every hour |\n| SEV2 | b | 4 hours |\n"
+    assert [c.every for c in read(table, file="x").runbook.update_cadence] == [timedelta(hours=1), timedelta(hours=4)]
 
 
 def test_a_promise_inside_a_template_is_no_cadence() -> None:
@@ -163,6 +197,12 @@ def test_the_parts_of_a_scenario_are_one_procedure() -> None:
     fence = "```bash\nls\n```\n"
     result = reading(f"## Playbooks\n### Disk full\n#### Diagnosis\n{fence}#### Resolution\n{fence}")
     assert [(p.title, len(p.steps), p.line) for p in result.runbook.procedures] == [("Disk full", 2, 11)]
+
+
+def test_numbered_phases_of_a_process_stay_procedures_of_their_own() -> None:
+    fence = "```bash\nls\n```\n"
+    result = reading(f"## Response Playbook\n### 1. Triage\n{fence}### 2. Mitigation\n{fence}")
+    assert [p.slug for p in result.runbook.procedures] == ["triage", "mitigation"]
 
 
 def test_a_fence_that_relies_on_anothers_export_is_said_once() -> None:
@@ -258,6 +298,11 @@ def test_a_deadline_may_stand_in_a_heading_a_label_or_a_task() -> None:
     ]
 
 
+def test_how_long_a_point_of_the_agenda_takes_is_no_deadline() -> None:
+    result = reading("## Post-mortem\n- Timeline review (15 minutes)\n- Send the report (48 hours)\n")
+    assert [(p.what, p.within) for p in result.runbook.post_incident] == [("Send the report", timedelta(days=2))]
+
+
 def test_links_in_code_are_no_links() -> None:
     result = reading("[a](./a.md) `[b](./b.md)`\n\n```\n[c](./c.md)\n```\n\n[d][ref]\n\n[ref]: ./d.md\n")
     assert [(link.text, link.target) for link in result.runbook.links] == [("a", "./a.md"), ("d", "./d.md")]
@@ -307,6 +352,11 @@ def test_a_hostile_depth_does_not_exhaust_the_stack() -> None:
     branches = "\n".join(" " * n + "Yes → deeper?" for n in range(5000))
     result = reading(f"## Decision tree\n\n```\nDeep?\n{branches}\n```\n" + "> " * 5000 + "\n" + "- " * 5000)
     assert result.runbook.decision_tree is None
+
+
+def test_control_characters_never_reach_the_terminal() -> None:
+    text = LEVELS + "## A \x1b[31m\n\n```bash\nls \x1b]0;x\x07\n"
+    assert "\x1b" not in as_text(read(text, file="x"), text.split("\n"))
 
 
 def test_findings_come_in_line_order() -> None:

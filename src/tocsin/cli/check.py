@@ -40,14 +40,14 @@ def check(files: list[Path], *, format: str, config: Path | None) -> int:
     except UnreadableError as error:
         return _refused(str(error))
     readings = [reading_of(text, file) for file, text in texts]
-    sys.stdout.write(_rendered(format, readings, [text for _, text in texts]) + "\n")
+    _print(_rendered(format, readings, [text for _, text in texts]))
     return 1 if any(reading.errors for reading in readings) else 0
 
 
 def reading_of(text: str, file: Path) -> Reading:
     """The reading of a document that lies at `file`, with a finding for every relative link that leads nowhere."""
     reading = read(text, file=str(file))
-    dead = dead_links(reading.runbook.links, lambda target: (file.parent / target).exists())
+    dead = dead_links(reading.runbook.links, lambda target: _exists(file.parent / target))
     ordered = sorted((*reading.findings, *dead), key=lambda found: (found.line, found.column, found.code))
     return structs.replace(reading, findings=tuple(ordered))
 
@@ -75,6 +75,13 @@ def _is_address(target: str) -> bool:
     return "\0" not in target
 
 
+def _exists(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError:  # a name too long for the file system names no file
+        return False
+
+
 def _text(file: Path) -> str:
     try:
         return file.read_bytes().decode("utf-8-sig")
@@ -96,6 +103,12 @@ def _rendered(format: str, readings: list[Reading], texts: list[str]) -> str:
         return json.dumps(as_sarif(readings), indent=2, ensure_ascii=False)
     data = [as_json(reading) for reading in readings]
     return json.dumps(data[0] if len(data) == 1 else data, indent=2, ensure_ascii=False)
+
+
+def _print(text: str) -> None:
+    """Writes to stdout; what its encoding cannot say becomes `?` rather than a failure."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
 
 
 def _lines(text: str) -> list[str]:

@@ -15,6 +15,7 @@ _ABOUT = re.compile(
     r"post[-\s]?(?:incident|mortem)|after (?:the |an )?incident|retrospective|incident review", re.IGNORECASE
 )
 _LEGAL = re.compile(r"gdpr|regulat|authorit|legal|breach", re.IGNORECASE)
+_BARE = timedelta(hours=12)  # `Timeline review (15 minutes)` is how long a point takes, `Review (48 hours)` a deadline
 _WITHIN = re.compile(r"\b(?:within|in the (?:first|next))\s+(?P<time>[^,;.():]+)", re.IGNORECASE)
 _AGENDA = re.compile(r"agenda", re.IGNORECASE)
 _OUTLINE = re.compile(
@@ -76,7 +77,7 @@ def _deadline(text: str) -> timedelta | None:
     bare = plain(text)
     for inside in re.findall(r"\(([^()]*)\)", bare):
         measured = durations.parse(inside)
-        if measured is not None:
+        if measured is not None and (measured >= _BARE or _WITHIN.search(inside)):
             return measured
     match = _WITHIN.search(bare)
     if not match:

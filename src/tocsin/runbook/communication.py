@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 
 from tocsin.runbook import durations, findings, levels
@@ -14,6 +15,8 @@ _CADENCE = re.compile(r"update|communicat|cadence|frequency|status", re.IGNORECA
 _EVERY = re.compile(
     r"\b(?:every|each)\s+(?P<time>[^:;,.(]+?)(?=\s*(?:[:;,.()]|$|\s(?:during|for|in|while|until|to|via|on)\b))", re.I
 )
+_OFTEN = re.compile(r"\W*(?:status |progress )?(?:updates?|cadence|frequency)\b", re.IGNORECASE)
+_PAIR = re.compile(r"([^,;:()]+)\(([^()]*)\)")
 _ADVERB = re.compile(r"\b(?:hourly|daily)\b", re.IGNORECASE)
 _CHANNEL = re.compile(r"^(?:primary |main |incident )?(?:channels?|where)$", re.IGNORECASE)
 _AUDIENCE = re.compile(r"internal|external|public|customer|stakeholder|executive|team", re.IGNORECASE)
@@ -32,13 +35,11 @@ def cadence(document: Document, defined: tuple[str, ...]) -> tuple[tuple[Cadence
     rules: dict[str, Cadence] = {}
     said: list[Finding] = []
     for section in document.sections:
-        for text, line in _rules(section):
-            every = _interval(text)
-            for name in levels.mentions(text, defined) if every else ():
-                if defined and name not in defined:
-                    said.append(_undefined(document, name, line))
-                elif every:
-                    rules.setdefault(name, Cadence(name, every, line))
+        for name, every, line in _stated(section, defined):
+            if defined and name not in defined:
+                said.append(_undefined(document, name, line))
+            else:
+                rules.setdefault(name, Cadence(name, every, line))
     return tuple(rules.values()), said if rules else [*said, findings.absent(findings.NO_CADENCE)]
 
 
@@ -72,17 +73,32 @@ def fields(body: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in found if name and name.casefold() != "x"))
 
 
+def _stated(section: Section, defined: tuple[str, ...]) -> Iterator[tuple[str, timedelta, int]]:
+    """(severity, interval, line) of each rule the section states; a text with two intervals is not divided by guess,
+    unless each follows its level in parentheses: `Updates: P0 (15 min), P1 (hourly)`."""
+    for text, line in _rules(section):
+        pairs = _PAIR.findall(text) if _OFTEN.match(text) else []
+        paired = [(level, durations.parse(time)) for level, time in pairs]
+        if paired and all(every for _, every in paired):
+            rules = paired
+        else:
+            rules = [(text, _interval(text))]
+        for level, every in rules:
+            if every:
+                yield from ((name, every, line) for name in levels.mentions(level, defined))
+
+
 def _rules(section: Section) -> list[tuple[str, int]]:
     """The section's bullets and label lines that may state a cadence, with their lines."""
     about = any(_CADENCE.search(title) for title in section.trail)
     texts = []
     for part in section.parts():
-        if not (about or _CADENCE.search(part.label)):
-            continue
-        if part.value:
+        near = about or _CADENCE.search(part.label)
+        if near and part.label:
             texts.append((f"{part.label}: {part.value}", part.line))
         for block in part.blocks:
-            texts += _sentences(block)
+            if near or isinstance(block, Table):
+                texts += _sentences(block)
     return texts
 
 
@@ -110,11 +126,12 @@ def _row(header: tuple[str, ...], cells: tuple[str, ...]) -> str:
 
 
 def _interval(text: str) -> timedelta | None:
-    match = _EVERY.search(plain(text))
-    if match:
-        return durations.parse(match["time"])
-    adverb = _ADVERB.search(plain(text))
-    return durations.parse(adverb[0]) if adverb else None
+    """The one interval that the text states; None when it states none, or several."""
+    bare = plain(text)
+    times = [match["time"] for match in _EVERY.finditer(bare)] + [match[0] for match in _ADVERB.finditer(bare)]
+    if len(times) != 1:
+        return None
+    return durations.parse(times[0]) or durations.parse(f"1 {times[0]}")
 
 
 def _undefined(document: Document, name: str, line: int) -> Finding:
@@ -137,7 +154,7 @@ def _is_message(block: object) -> bool:
 
 
 def _template(part: Part, section: Section, block: object) -> Template:
-    name = part.label or without_parentheses(unnumbered(section.title))
+    name = without_parentheses(unnumbered(part.label or section.title))
     line = part.line if part.label else section.line
     body = block.text if isinstance(block, Code | Quote) else ""
     return Template(name, fields(body), body.rstrip("\n"), line)

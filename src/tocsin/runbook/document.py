@@ -87,7 +87,8 @@ class Part(Struct, frozen=True):
 
 
 class Section(Struct, frozen=True):
-    """A heading and what stands under it up to the next heading. `path` holds the titles above it, outermost first."""
+    """A heading and what stands under it up to the next heading. `path` holds the titles above it, outermost first,
+    without the document's own title (its only heading of the first level, when it opens the document)."""
 
     title: str
     level: int
@@ -97,9 +98,8 @@ class Section(Struct, frozen=True):
 
     @property
     def trail(self) -> tuple[str, ...]:
-        """The titles that tell what the section is about, innermost first, without the document's own title."""
-        above = self.path[1:] if self.level > 1 else ()
-        return (self.title, *reversed(above))
+        """The titles that tell what the section is about, innermost first."""
+        return (self.title, *reversed(self.path))
 
     def parts(self) -> tuple[Part, ...]:
         return tuple(_parts(self))
@@ -177,22 +177,27 @@ def is_delimiter(line: str) -> bool:
 def _sections(tokens: list[Token], lines: tuple[str, ...]) -> Iterator[Section]:
     above: list[tuple[int, str]] = []
     title, level, line = "", 0, 1
-    start = 0
+    start, named = 0, _has_title(tokens)
     for index, token in enumerate(tokens):
         if token.type != "heading_open" or token.level:
             continue
         if index:
-            yield _section((title, level, line), above, _blocks(tokens[start:index], lines))
+            yield Section(title, level, line, _path(above, named=named), _blocks(tokens[start:index], lines))
         level, title = int(token.tag[1:]), plain(tokens[index + 1].content)
         line = _start(token) + 1
         above = [entry for entry in above if entry[0] < level] + [(level, title)]
         start = index + 3
-    yield _section((title, level, line), above, _blocks(tokens[start:], lines))
+    yield Section(title, level, line, _path(above, named=named), _blocks(tokens[start:], lines))
 
 
-def _section(heading: tuple[str, int, int], above: list[tuple[int, str]], blocks: tuple[Block, ...]) -> Section:
-    title, level, line = heading
-    return Section(title, level, line, tuple(name for _, name in above[:-1]), blocks)
+def _has_title(tokens: list[Token]) -> bool:
+    """Whether the first heading is the document's title: the only one of the first level."""
+    tags = [token.tag for token in tokens if token.type == "heading_open" and not token.level]
+    return tags[:1] == ["h1"] and tags.count("h1") == 1
+
+
+def _path(above: list[tuple[int, str]], *, named: bool) -> tuple[str, ...]:
+    return tuple(name for level, name in above[:-1] if not (named and level == 1))
 
 
 def _blocks(tokens: list[Token], lines: tuple[str, ...]) -> tuple[Block, ...]:

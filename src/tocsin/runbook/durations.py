@@ -25,7 +25,10 @@ _BEFORE = (
 _AFTER = r"(?:\s?(?:ack(?:nowledge(?:ment)?)?|response(?: time)?|sla|max(?:imum)?|or less|or faster))?"
 _BOUND = r"(?:<=|≤|<|~|≈)?\s?"
 _WHOLE = re.compile(rf"{_BEFORE}(?P<bound>{_BOUND}){_BEFORE}(?P<span>{_SPAN}){_AFTER}")
-_IMMEDIATE = re.compile(r"immediate(?:ly)?(?: (?:response|on-call|action|page))?(?:\s?[(,:/-]\s?(?P<bound>[^()]*)\)?)?")
+_IMMEDIATE = re.compile(
+    r"(?:page |respond |acknowledge )?immediate(?:ly)?(?: (?:response|on-call|action|page))?"
+    r"(?:\s?[(,:/-]\s?(?P<bound>[^()]*)\)?)?"
+)
 _SINCE = re.compile(rf"t\s?\+\s?(?P<number>[0-9]+)\s?(?P<unit>{_UNIT})?")
 _ADVERBS = {"hourly": "1 hour", "daily": "1 day"}
 _PART = re.compile(rf"({_NUMBER})[\s-]?({_UNIT})")

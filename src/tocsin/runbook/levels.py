@@ -64,7 +64,7 @@ def mentions(text: str, defined: tuple[str, ...]) -> tuple[str, ...]:
             if key(name) in spelled or match["prefix"] not in {"S", "Level"}:
                 found.append(spelled.get(key(name), name))
     for name in defined:
-        if not _CODE.search(name) and re.search(rf"\b{re.escape(name)}\b", bare, re.IGNORECASE):
+        if not _CODE.search(name) and re.search(rf"\b{re.escape(name)}(?![\w-])", bare, re.IGNORECASE):
             found.append(name)
     return tuple(dict.fromkeys(found))
 

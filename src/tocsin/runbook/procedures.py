@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from msgspec import Struct, structs
@@ -25,7 +26,7 @@ _SUBLABEL = re.compile(
     r"(?:symptoms?|diagnos(?:is|e|tics?)(?: steps| commands)?|investigat(?:ion|e)(?: steps)?|detect(?:ion)?|"
     r"(?:immediate|initial) (?:actions?|response|steps)|resolution(?: steps)?|resolve|remediation(?: steps)?|"
     r"mitigat(?:ion|e)(?: steps)?|fix|recovery(?: steps)?|verif(?:ication|y)|prevention|(?:common |root )?causes?|"
-    r"quick fix(?:es)?|steps|response(?: steps)?|actions?|triage|escalation|impact)",
+    r"quick fix(?:es)?|steps|response(?: steps| procedures?)?|actions?|triage|escalation|impact)",
     re.IGNORECASE,
 )
 
@@ -73,8 +74,7 @@ def _drafts(document: Document, said: list[Finding]) -> list[_Draft]:
     """The fences gathered under their headings; `Symptoms`, `Diagnosis`, `Resolution` belong to the scenario above."""
     homes: dict[int, Section] = {}
     sheets: dict[int, list[Sheet]] = {}
-    for section in document.sections:
-        home = _scenario(document, section)
+    for section, home in _scenarios(document):
         for part in section.parts():
             for code, context in _fences(part.blocks, part):
                 homes[home.line] = home
@@ -83,20 +83,32 @@ def _drafts(document: Document, said: list[Finding]) -> list[_Draft]:
     return [draft for draft in drafts if any(sheet.steps for sheet in draft.sheets)]
 
 
-def _scenario(document: Document, section: Section) -> Section:
-    """The section itself, or the scenario it is a part of: a parent with at least two such parts."""
-    if not section.path or not _SUBLABEL.fullmatch(_bare(section.title)):
-        return section
-    at = document.sections.index(section)
-    parent = next((s for s in reversed(document.sections[:at]) if s.level < section.level), None)
-    if parent is None or parent.level < 2:
-        return section
-    siblings = [s for s in document.sections if s.path == section.path and s.level == section.level]
-    return parent if sum(bool(_SUBLABEL.fullmatch(_bare(s.title))) for s in siblings) >= 2 else section
+def _scenarios(document: Document) -> Iterator[tuple[Section, Section]]:
+    """Each section with the one its fences belong to: itself, or the scenario it is a part of.
+
+    A part has a name like `Diagnosis` and no number (numbered ones are phases of a process), and its parent at least
+    two such parts.
+    """
+    parents = list(_parents(document))
+    named = Counter(
+        parent.line for section, parent in zip(document.sections, parents, strict=True) if _is_part(section)
+    )
+    for section, parent in zip(document.sections, parents, strict=True):
+        rolled = _is_part(section) and parent.level >= 2 and named[parent.line] >= 2
+        yield section, parent if rolled else section
 
 
-def _bare(title: str) -> str:
-    return without_parentheses(unnumbered(title)).rstrip(":")
+def _parents(document: Document) -> Iterator[Section]:
+    """For each section the one that holds it; itself at the top."""
+    above: list[Section] = []
+    for section in document.sections:
+        above = [holder for holder in above if holder.level < section.level]
+        yield above[-1] if above else section
+        above.append(section)
+
+
+def _is_part(section: Section) -> bool:
+    return bool(_SUBLABEL.fullmatch(without_parentheses(section.title).rstrip(":")))
 
 
 def _fences(blocks: tuple[Block, ...], part: Part, context: str = "") -> Iterator[tuple[Code, str]]:
@@ -118,8 +130,7 @@ def _sheet(code: Code, context: str, said: list[Finding]) -> Sheet:
 
 def _section(home: Section) -> str:
     """The part of the document the procedure belongs to: its outermost heading below the title, without a number."""
-    above = home.path[1:] if home.level > 1 else ()
-    return unnumbered(above[0] if above else home.title)
+    return unnumbered(home.path[0] if home.path else home.title)
 
 
 def _environment(drafts: list[_Draft], purposes: list[Purpose]) -> tuple[str, ...]:

@@ -103,7 +103,7 @@ def as_text(reading: Reading, lines: Sequence[str] = ()) -> str:
         out += [f"Not in this document: {', '.join(missing)}", ""]
     for finding in reading.findings:
         out += [*_told(book.file, finding, lines), ""]
-    return "\n".join([*out, summary(reading.findings)])
+    return "\n".join(_shown(line) for line in [*out, summary(reading.findings)])
 
 
 def summary(findings: Iterable[Finding]) -> str:
@@ -265,10 +265,14 @@ def _steps(procedure: Procedure) -> Rows:
     rows = [(procedure.line, f"{procedure.title} [{procedure.purpose.value}]")]
     for number, step in enumerate(procedure.steps, start=1):
         rows.append((step.line, f"  {number}. {step.title} ({', '.join(_marks(step))})"))
-        first, *more = step.command.split("\n") if step.command else [""]
-        if first:
-            rows.append((0, f"     {first}{' ...' if more else ''}"))
+        if step.command:
+            rows.append((0, f"     {_first_line(step.command)}"))
     return rows
+
+
+def _first_line(command: str | None) -> str:
+    first, *more = (command or "").split("\n")
+    return f"{first} ..." if more else first
 
 
 def _marks(step: Step) -> Iterator[str]:
@@ -282,7 +286,7 @@ def _marks(step: Step) -> Iterator[str]:
 
 
 def _action(mitigation: Mitigation) -> str:
-    what = mitigation.command or (f"see {mitigation.see}" if mitigation.see else "no command")
+    what = _first_line(mitigation.command) or (f"see {mitigation.see}" if mitigation.see else "no command")
     marked = f" ({mitigation.step_class.value})" if mitigation.step_class else ""
     return f"{mitigation.action}{marked}: {what}"
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from msgspec import structs
+
 from tocsin.runbook import columns, durations, findings, levels
 from tocsin.runbook.document import Document, Items, Paragraph, Section, Table
 from tocsin.runbook.model import Finding, Indicator, Severity
-from tocsin.runbook.wording import plain
+from tocsin.runbook.wording import plain, unnumbered
 
 _RESPONSE = r"respon|\back\b|acknowledg|pager|time to (?:respond|ack)"
 _NOT_RESPONSE = r"resol|restor|\bfix|responsib|responder"
@@ -19,10 +21,10 @@ _INDICATORS = re.compile(r"\bindicators?\b|\bcriteria\b|\bsigns?\b", re.IGNORECA
 
 def read(document: Document) -> tuple[tuple[Severity, ...], list[Finding]]:
     """Every level the document defines, in its order, each once; the first kind of writing that is found wins."""
-    for form in (_in_tables, _in_headings, _in_bullets):
+    for form in (_in_tables, _in_headings, _in_bullets, _in_labels):
         found = form(document)
         if len({levels.key(level.name) for level in found}) >= 2:
-            return _checked(document, found)
+            return _checked(document, _timed(document, found))
     return (), [findings.absent(findings.NO_SEVERITIES)]
 
 
@@ -38,6 +40,25 @@ def indicators(document: Document, defined: tuple[str, ...]) -> tuple[Indicator,
             lists = [block for block in part.blocks if isinstance(block, Items)]
             found += [Indicator(named[0], plain(item.text), item.line) for block in lists for item in block.items]
     return tuple(found)
+
+
+def _timed(document: Document, found: list[Severity]) -> list[Severity]:
+    """The levels, those without a response time given the one of a list headed `Response Times`, if there is such."""
+    stated = {
+        levels.key(name): (item.text, durations.parse(value))
+        for section in document.sections
+        if re.search(r"^(?:target )?response (?:times?|targets?|sla)", unnumbered(section.title).casefold())
+        for block in section.blocks
+        for item in (block.items if isinstance(block, Items) else ())
+        if (name := levels.leading(item.text)) and (value := plain(item.text).rpartition(":")[2].strip())
+    }
+    timed = []
+    for level in found:
+        text, response = stated.get(levels.key(level.name), ("", None))
+        if not level.response_text and response is not None:
+            level = structs.replace(level, response=response, response_text=plain(text).rpartition(":")[2].strip())
+        timed.append(level)
+    return timed
 
 
 def _checked(document: Document, found: list[Severity]) -> tuple[tuple[Severity, ...], list[Finding]]:
@@ -103,7 +124,7 @@ def _in_headings(document: Document) -> list[Severity]:
     found = []
     for section in document.sections:
         name = levels.leading(section.title)
-        if name and section.path and _ABOUT.search(section.path[-1]):
+        if name and _ABOUT.search(section.path[-1] if section.path else document.title):
             found.append(_described(name, section.title, section.line, _lines(section)))
     return found
 
@@ -158,6 +179,18 @@ def _in_bullets(document: Document) -> list[Severity]:
                         inner.text for inside in item.blocks if isinstance(inside, Items) for inner in inside.items
                     ]
                     found.append(_bullet(name, item.text, item.line, nested))
+    return found
+
+
+def _in_labels(document: Document) -> list[Severity]:
+    """A bold paragraph for each level under a heading about severities, its facts in the bullets below."""
+    found = []
+    for section in document.sections:
+        for part in section.parts() if _ABOUT.search(section.title) else ():
+            name = levels.leading(part.label) if part.label else None
+            if name and not _INDICATORS.search(part.label):
+                texts = [item.text for block in part.blocks if isinstance(block, Items) for item in block.items]
+                found.append(_described(name, part.label, part.line, [part.value, *texts]))
     return found
 
 

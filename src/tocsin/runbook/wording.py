@@ -21,7 +21,9 @@ def plain(text: str) -> str:
     """`text` without emphasis, code marks, emoji, links' targets and comments; blanks collapsed."""
     bare = _LINK.sub(r"\1", _COMMENT.sub(" ", text))
     bare = _ESCAPE.sub(r"\1", _EMPHASIS.sub("", bare)).replace("`", "")
-    return re.sub(r"\s+", " ", "".join(c for c in bare if not _pictogram(c))).strip()
+    if not bare.isascii():
+        bare = "".join(c for c in bare if not _pictogram(c))
+    return " ".join(bare.split())
 
 
 def unnumbered(title: str) -> str:
