@@ -1,4 +1,4 @@
-"""The engine's heart: every reason to decide goes through one transaction, and whoever waits is told once it is durable."""
+"""The engine's heart: every decision is one transaction, and whoever waits is told once it is durable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is asking: API tokens, browser sessions, one-time sign-in links. Only hashes are kept; a lost one is made anew."""
+"""Who is asking: API tokens, browser sessions, one-time sign-in links. Only their hashes are kept."""
 
 from __future__ import annotations
 

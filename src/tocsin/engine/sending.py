@@ -35,7 +35,7 @@ class Channels:
         self.policy: Policy | None = None
 
     def channels_for(self, send: Send) -> Sequence[str]:
-        """Those of `send.ways` that accept it; every one that does for `push`, for no ways, or when none of them can."""
+        """Those of `send.ways` that accept it; all that do for `push`, for no ways, or when none of them can."""
         message = self._sample(send)
         if message is None:
             return ()

@@ -1,0 +1,146 @@
+"""From settings to a house. Everything wrong is refused here, before anything runs."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from tocsin.bootstrap.house import House, SystemClock
+from tocsin.bootstrap.watchers import watchers
+from tocsin.channels.console import Console
+from tocsin.channels.email import Email
+from tocsin.channels.slack import Slack
+from tocsin.channels.webhook import Webhook
+from tocsin.config import Settings, SettingsError, check_against, roster, rules
+from tocsin.engine.core import Core
+from tocsin.engine.credentials import Credentials
+from tocsin.engine.desk import Desk
+from tocsin.engine.intake import Service
+from tocsin.engine.loop import Engine
+from tocsin.engine.policies import Policies
+from tocsin.engine.ports import Channel, Clock, Runner
+from tocsin.engine.running import StepWorker
+from tocsin.engine.sending import Channels, Sender
+from tocsin.engine.signing import Signer
+from tocsin.evidence.prometheus import Prometheus
+from tocsin.feeds import feeds
+from tocsin.incident.alert import Alert, AlertStatus
+from tocsin.incident.policy import Policy
+from tocsin.procedures.adapter import StepRunner
+from tocsin.runbook.model import Reading
+from tocsin.runbook.reader import read
+from tocsin.store.database import Store
+
+
+def read_runbook(path: Path) -> tuple[Reading, str]:
+    """The document and its text. Raises SettingsError when it cannot be read, or nothing can be run from it."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise SettingsError([f"runbook {path}: no such file: name another with --runbook"]) from None
+    except IsADirectoryError:
+        raise SettingsError([f"runbook {path}: is a directory: name the Markdown file in it"]) from None
+    except UnicodeDecodeError:
+        raise SettingsError([f"runbook {path}: is not UTF-8 text: save it as UTF-8"]) from None
+    except OSError as exc:
+        raise SettingsError([f"runbook {path}: cannot be read: {exc.strerror}"]) from None
+    reading = read(text, file=str(path))
+    if reading.errors:
+        said = [f"{path}:{f.line}:{f.column}: {f.code}: {f.message}: {f.hint}".rstrip(": ") for f in reading.errors]
+        raise SettingsError(said)
+    return reading, text
+
+
+def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> House:
+    """The house of these settings on an open database. Raises SettingsError with every reason."""
+    clock = clock or SystemClock()
+    reading, text = read_runbook(settings.runbook)
+    wrong = check_against(settings, reading.runbook)
+    if wrong:
+        raise SettingsError(wrong)
+    policy = Policy(
+        reading.runbook,
+        roster(settings, feeds=feeds(settings), runbook=reading.runbook),
+        rules(settings),
+        link=settings.public_url.rstrip("/") + "/incidents/{number}",
+    )
+    channels = Channels(_channels(settings))
+    channels.policy = policy
+    policies = Policies(policy, lambda digest: store.read(lambda tx: tx.runbook(digest)))
+    core = Core(store, policies, channels, clock)
+    secret_key = settings.secret_key.get_secret_value() if settings.secret_key else _kept_secret(store)
+    signer = Signer(secret_key, settings.public_url)
+    owner = secrets.token_hex(8)
+    prometheus = Prometheus(settings.sources.prometheus.url) if settings.sources.prometheus else None
+    runner: Runner = StepRunner.of(settings.procedures, clock=clock, prometheus=prometheus)
+    desk = Desk(core, runner, [Service(name, dict(s.match)) for name, s in settings.services.items()])
+    engine = Engine(
+        core, Sender(core, channels, signer, owner=owner), StepWorker(core, runner, owner=owner), owner=owner
+    )
+    house = House(
+        settings=settings,
+        reading=reading,
+        runbook_text=text,
+        core=core,
+        desk=desk,
+        engine=engine,
+        channels=channels,
+        signer=signer,
+        credentials=Credentials(core, secret_key),
+        alert_token=settings.sources.alerts.token.get_secret_value() if settings.sources.alerts.token else None,
+    )
+    _keep_runbook(store, reading, text, clock.now())
+    house.background = watchers(
+        settings,
+        desk,
+        clock=clock,
+        firing=_left_firing(store),
+        prometheus=prometheus,
+        on_trouble=lambda name, reason: _note(house.troubles, name, reason),
+    )
+    return house
+
+
+def _channels(settings: Settings) -> list[Channel]:
+    on = settings.channels
+    found: list[Channel] = []
+    if on.console.enabled:
+        found.append(Console(sys.stdout))
+    if on.email:
+        found.append(Email(on.email.smtp.get_secret_value(), sender=on.email.sender, team=on.email.to))
+    if on.webhook:
+        secret = on.webhook.secret.get_secret_value() if on.webhook.secret else None
+        found.append(Webhook(on.webhook.url.get_secret_value(), secret=secret))
+    if on.slack and on.slack.webhook_url:
+        found.append(Slack(on.slack.webhook_url.get_secret_value()))
+    return found
+
+
+def _kept_secret(store: Store) -> str:
+    """The key that signs links, made once and kept with the database unless the settings give one."""
+    kept = store.read(lambda tx: tx.setting("secret_key"))
+    if kept is None:
+        kept = secrets.token_urlsafe(32)
+        made = kept
+        store.write(lambda tx: tx.put_setting("secret_key", made)).result()
+    return kept
+
+
+def _keep_runbook(store: Store, reading: Reading, text: str, now: datetime) -> None:
+    runbook = reading.runbook
+    store.write(lambda tx: tx.put_runbook(runbook.digest, runbook.file, text, now)).result()
+
+
+def _left_firing(store: Store) -> list[Alert]:
+    """Alerts of our own watchers that fired when the last process ended."""
+    records = store.read(lambda tx: tx.alerts(status=AlertStatus.FIRING, limit=10_000))
+    return [r.alert for r in records]
+
+
+def _note(troubles: dict[str, str], name: str, reason: str | None) -> None:
+    if reason is None:
+        troubles.pop(name, None)
+    else:
+        troubles[name] = reason

@@ -1,0 +1,67 @@
+"""Everything that runs, put together; started and stopped as one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from tocsin.config import Settings
+from tocsin.engine.core import Core
+from tocsin.engine.credentials import Credentials
+from tocsin.engine.desk import Desk
+from tocsin.engine.loop import Engine
+from tocsin.engine.sending import Channels
+from tocsin.engine.signing import Signer
+from tocsin.runbook.model import Reading
+
+Background = Callable[[], Awaitable[None]]
+
+
+class SystemClock:
+    """The machine's clock, in UTC."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass
+class House:
+    """Everything that runs, composed. `troubles` holds what a source cannot reach now, by the source's name.
+
+    `alert_token` is asked of inbound alerts; None means that only this machine may send them.
+    """
+
+    settings: Settings
+    reading: Reading
+    runbook_text: str
+    core: Core
+    desk: Desk
+    engine: Engine
+    channels: Channels
+    signer: Signer
+    credentials: Credentials
+    alert_token: str | None
+    background: Sequence[Background] = ()
+    troubles: dict[str, str] = field(default_factory=dict)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """The engine turns and the sources are watched from now on. What an earlier process had in hand is taken up."""
+        await self.engine.recover()
+        self._tasks = [asyncio.create_task(_forever(job)) for job in (self.engine.run, *self.background)]
+
+    async def stop(self) -> None:
+        """Stops watching and turning; what was in hand is left to the next start."""
+        self.core.stop_followers()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(OSError):
+            await self.channels.close()
+
+
+async def _forever(job: Background) -> None:
+    await job()
