@@ -54,21 +54,21 @@ def remarks(syntax: Syntax, *, line: int) -> tuple[Finding, ...]:
     return tuple(sorted((_moved(f, line) for f in found), key=lambda f: (f.line, f.column, f.code)))
 
 
-def finding(code: str, message: str, *, line: int, column: int = 1, hint: str = "") -> Finding:
-    """A finding of this package, with the level its code has."""
-    return Finding(code, LEVELS[code], line, column, message, hint)
+def finding(code: str, message: str, *, at: tuple[int, int], hint: str = "") -> Finding:
+    """A finding of this package `at` a (line, column), with the level its code has."""
+    return Finding(code, LEVELS[code], at[0], at[1], message, hint)
 
 
 def _moved(found: Finding, line: int) -> Finding:
     return Finding(found.code, found.level, found.line + line - 1, found.column, found.message, found.hint)
 
 
-def _at(text: str, index: int) -> dict[str, int]:
+def _at(text: str, index: int) -> tuple[int, int]:
     """1-based line and column of a character of the text."""
-    return {"line": text.count("\n", 0, index) + 1, "column": index - (text.rfind("\n", 0, index) + 1) + 1}
+    return text.count("\n", 0, index) + 1, index - (text.rfind("\n", 0, index) + 1) + 1
 
 
-def _at_byte(syntax: Syntax, offset: int) -> dict[str, int]:
+def _at_byte(syntax: Syntax, offset: int) -> tuple[int, int]:
     before = syntax.source[:offset].decode("utf-8", "replace")
     return _at(before, len(before))
 
@@ -78,7 +78,7 @@ def _parse_error(syntax: Syntax) -> list[Finding]:
         return []
     message = "this is not shell that can be understood, so it never runs by itself"
     hint = "check quotes and brackets, or name another language at the fence"
-    return [finding("S001", message, hint=hint, **_at_byte(syntax, syntax.broken))]
+    return [finding("S001", message, hint=hint, at=_at_byte(syntax, syntax.broken))]
 
 
 def _blanks(syntax: Syntax) -> list[Finding]:
@@ -87,10 +87,10 @@ def _blanks(syntax: Syntax) -> list[Finding]:
         name, where = f"<{use.blank.name}>", _at_byte(syntax, use.blank.start)
         if use.refused:
             message = f"no value can be given safely for {name}: {use.refused}"
-            found.append(finding("S004", message, hint="make it an argument of its own", **where))
+            found.append(finding("S004", message, hint="make it an argument of its own", at=where))
         else:
             message = f"{name} is asked for before this runs; pasted into a shell as it is, it is a redirection"
-            found.append(finding("S007", message, **where))
+            found.append(finding("S007", message, at=where))
     return found
 
 
@@ -101,25 +101,25 @@ def _watches(syntax: Syntax) -> list[Finding]:
     where, poll = _at_byte(syntax, hit.end()), read_poll(syntax)
     if poll is None:
         hint = "make it a step of its own: it is then repeated as a poll"
-        return [finding("S010", "watch never ends; it is stopped at the step's time-out", hint=hint, **where)]
-    return [finding("S005", f"watch never ends: run as a poll every {poll.every.total_seconds():g} s", **where)]
+        return [finding("S010", "watch never ends; it is stopped at the step's time-out", hint=hint, at=where)]
+    return [finding("S005", f"watch never ends: run as a poll every {poll.every.total_seconds():g} s", at=where)]
 
 
 def _wordings(text: str) -> list[Finding]:
     found = []
     for pattern, message, hint in _OUTDATED:
         if hit := re.search(pattern, text):
-            found.append(finding("S006", message, hint=hint, **_at(text, hit.start())))
+            found.append(finding("S006", message, hint=hint, at=_at(text, hit.start())))
     for m in _COMMENT_AFTER_CONTINUATION.finditer(text):
         message = "a comment inside a continued command ends the command here"
-        found.append(finding("S002", message, hint="put the comment above the command", **_at(text, m.end())))
+        found.append(finding("S002", message, hint="put the comment above the command", at=_at(text, m.end())))
     if hit := _ENDLESS.search(text):
         message = "it never ends; it is stopped at the step's time-out"
-        found.append(finding("S010", message, hint="leave out the flag that follows", **_at(text, hit.start())))
+        found.append(finding("S010", message, hint="leave out the flag that follows", at=_at(text, hit.start())))
     if hit := _ONE_POD.search(text):
         message, hint = "kubectl logs of a workload reads one of its pods only", "select all: kubectl logs -l app=..."
-        found.append(finding("S013", message, hint=hint, **_at(text, hit.start())))
+        found.append(finding("S013", message, hint=hint, at=_at(text, hit.start())))
     if hit := _TERMINAL.search(text):
         message = "it asks for a terminal (-it); there is none, so it runs without one"
-        found.append(finding("S009", message, hint="leave out -it", **_at(text, hit.start())))
+        found.append(finding("S009", message, hint="leave out -it", at=_at(text, hit.start())))
     return found

@@ -101,10 +101,10 @@ def _prompt_findings(plain: Unprompted, line: int) -> list[Finding]:
     found = []
     if plain.removed:
         row = min(plain.removed)
-        found.append(finding("S003", "the prompt is not part of the command and was taken off", line=line + row,
+        found.append(finding("S003", "the prompt is not part of the command and was taken off", at=(line + row, 1),
                              hint="write commands without `$ `"))  # fmt: skip
     if plain.output:
-        found.append(finding("S008", "lines without a prompt were taken for sample output", line=line + plain.output[0],
+        found.append(finding("S008", "lines without a prompt were taken for output", at=(line + plain.output[0], 1),
                              hint="put output into a fence of its own"))  # fmt: skip
     return found
 
