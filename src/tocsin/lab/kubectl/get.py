@@ -64,8 +64,8 @@ def select(cluster: Cluster, kind: Resource, options: Options, names: list[str])
     if any("/" in name for name in names):
         raise KubectlError(
             "error: there is no need to specify a resource type as a separate argument when passing arguments in "
-            f"resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource "
-            f"resource/<resource_name>'"
+            "resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource "
+            "resource/<resource_name>'"
         )
     if names:
         by_name = {each["metadata"]["name"]: each for each in objects}
