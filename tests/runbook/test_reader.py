@@ -101,6 +101,35 @@ def test_the_matrix_has_a_rung_for_each_named_cell() -> None:
     ]
 
 
+def test_a_matrix_may_have_times_as_rows() -> None:
+    table = (
+        "| Time | SEV-1 | SEV-2 |\n|---|---|---|\n| T+0 | Page on-call | - |\n| T+30m | Page lead | Page on-call |\n"
+    )
+    result = reading("## Escalation\n\n" + table)
+    assert [(r.severity, r.after, r.to, r.line) for r in result.runbook.escalation] == [
+        ("SEV-1", timedelta(0), "Page on-call", 14),
+        ("SEV-1", timedelta(minutes=30), "Page lead", 15),
+        ("SEV-2", timedelta(minutes=30), "Page on-call", 15),
+    ]
+
+
+def test_a_matrix_may_have_roles_as_rows() -> None:
+    table = "| Role | SEV-1 | SEV-2 |\n|---|---|---|\n| On-call | Immediate | 1hr |\n| Lead | 15min | Next day |\n"
+    result = reading("## Escalation\n\n" + table)
+    assert [(r.severity, r.after, r.to) for r in result.runbook.escalation] == [
+        ("SEV-1", timedelta(0), "On-call"),
+        ("SEV-2", timedelta(hours=1), "On-call"),
+        ("SEV-1", timedelta(minutes=15), "Lead"),
+        ("SEV-2", None, "Lead"),
+    ]
+    assert at(result, "R102") == (15, 18)
+
+
+def test_a_table_of_who_may_do_what_is_no_matrix() -> None:
+    table = "| Permission | SEV-1 | SEV-2 |\n|---|---|---|\n| Roll back | yes | no |\n"
+    assert reading("## Escalation\n\n" + table).runbook.escalation == ()
+
+
 def test_a_severity_in_the_matrix_that_is_not_defined_is_said() -> None:
     result = reading("## Escalation\n\n| Sev | 15 min | 1 hour |\n|---|---|---|\n| SEV-9 | On-call | CTO |\n")
     assert at(result, "R004") == (14, 3)
@@ -295,6 +324,16 @@ def test_a_deadline_may_stand_in_a_heading_a_label_or_a_task() -> None:
         ("Now", timedelta(days=1), ("a",)),
         ("Within 1 week", timedelta(weeks=1), ("b",)),
         ("Hold a review within 5 days", timedelta(days=5), ()),
+    ]
+
+
+def test_a_table_may_give_each_task_its_deadline() -> None:
+    table = (
+        "| Task | Owner | Deadline |\n|---|---|---|\n| Write it up | IC | 24 hours |\n| Review | EM | next sprint |\n"
+    )
+    result = reading("## Post-incident\n\n" + table)
+    assert [(p.what, p.within, p.line) for p in result.runbook.post_incident] == [
+        ("Write it up", timedelta(days=1), 14)
     ]
 
 

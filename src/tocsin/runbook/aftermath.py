@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
-from tocsin.runbook import durations, findings
-from tocsin.runbook.document import Document, Items, Part, Section
+from tocsin.runbook import columns, durations, findings
+from tocsin.runbook.document import Document, Items, Part, Section, Table
 from tocsin.runbook.model import Finding, PostIncident, PostmortemOutline
 from tocsin.runbook.wording import plain, unnumbered, without_parentheses
 
@@ -62,10 +62,23 @@ def _section(section: Section) -> Iterator[PostIncident]:
             yield PostIncident(_name(part.label), within, _items(part), part.line)
             continue
         for block in part.blocks:
+            if isinstance(block, Table):
+                yield from _table(block)
             for item in block.items if isinstance(block, Items) else ():
                 own = _deadline(item.text)
                 if own is not None and not _LEGAL.search(item.text):
                     yield PostIncident(_name(item.text), own, (), item.line)
+
+
+def _table(table: Table) -> Iterator[PostIncident]:
+    """The rows of a table of tasks with a column for the deadline; a row without a measure is left out."""
+    due = columns.find(table, r"deadline|\bdue\b|time ?frame|timeline|within")
+    task = columns.find(table, r"task|action|item|activity|what|step")
+    for row in table.rows if due is not None and task is not None else ():
+        stated = columns.cell(row, due)
+        within = durations.parse(stated) or _deadline(stated)
+        if within is not None:
+            yield PostIncident(columns.cell(row, task), within, (), row.line)
 
 
 def _name(title: str) -> str:

@@ -11,6 +11,7 @@ from tocsin.runbook.model import Finding, Rung
 from tocsin.runbook.wording import is_nothing, plain
 
 _ABOUT = re.compile(r"escalat|who to (?:page|call|notify)|notif", re.IGNORECASE)
+_ROLE = re.compile(r"^(?:role|who|contact|person|team|title|escalate to|notify)\b", re.IGNORECASE)
 _AT_ONCE = re.compile(r"\b(?:initial|first responder|immediate(?:ly)?|at once|primary)\b", re.IGNORECASE)
 
 
@@ -23,8 +24,12 @@ def read(document: Document, defined: tuple[str, ...]) -> tuple[tuple[Rung, ...]
             times = _times(table, section)
             if times:
                 found, doubts = _matrix(document, table, times, defined)
-                rungs += found
-                said += doubts
+            elif any(_ABOUT.search(title) for title in section.trail):
+                found, doubts = _transposed(document, table, defined)
+            else:
+                continue
+            rungs += found
+            said += doubts
     return tuple(rungs), said if rungs else [*said, findings.absent(findings.NO_ESCALATION)]
 
 
@@ -68,6 +73,41 @@ def _matrix(
             named = ((after, row.cells[index]) for index, after in times.items() if not is_nothing(row.cells[index]))
             rungs += [Rung(name, after, plain(cell), row.line) for after, cell in named]
     return rungs, said
+
+
+def _transposed(document: Document, table: Table, defined: tuple[str, ...]) -> tuple[list[Rung], list[Finding]]:
+    """The rungs of a matrix with severities as columns: its rows are times that hold roles, or roles that hold times.
+
+    A role's cell that is no length of time (`Next day`) gives a rung without one; a row of times must all be times.
+    """
+    columns_of = {index: levels.mentions(cell, defined) for index, cell in enumerate(table.header) if index}
+    if len(columns_of) < 2 or not all(len(names) == 1 for names in columns_of.values()):
+        return [], []
+    times = [durations.parse(_bare(plain(row.cells[0]))) for row in table.rows]
+    cells = [(row, times[at], index) for at, row in enumerate(table.rows) for index in columns_of]
+    if all(time is not None for time in times):
+        placed = [(row, index, time, row.cells[index]) for row, time, index in cells]
+    elif _ROLE.search(plain(table.header[0])):
+        placed = [(row, index, durations.parse(plain(row.cells[index])), row.cells[0]) for row, _, index in cells]
+    else:
+        return [], []
+    rungs = [
+        Rung(columns_of[index][0], after, plain(to), row.line)
+        for row, index, after, to in placed
+        if not is_nothing(row.cells[index])
+    ]
+    unknown = [name for (name,) in columns_of.values() if defined and name not in defined]
+    said = [_undefined(document, name, table.line) for name in unknown]
+    return rungs, said + [
+        _timeless(document, row.cells[index], to, row.line)
+        for row, index, after, to in placed
+        if after is None and not is_nothing(row.cells[index])
+    ]
+
+
+def _timeless(document: Document, cell: str, to: str, line: int) -> Finding:
+    message = f'"{plain(cell)}" is no length of time; {plain(to)} is not paged by it'
+    return findings.at(findings.UNTIMED_RUNG, (line, document.column(line, cell)), message, "Write e.g. `24 hours`.")
 
 
 def _untimed(document: Document, table: Table, times: dict[int, timedelta]) -> list[Finding]:

@@ -82,7 +82,7 @@ NO_ESCALATION = Code(
 UNTIMED_RUNG = Code(
     "R102",
     Level.WARNING,
-    "an escalation column without a time",
+    "an escalation without a time",
     "A rung nobody can time pages nobody. Put the time into the column's header: `Escalation (15 min)`.",
 )
 NO_CADENCE = Code(
