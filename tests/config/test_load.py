@@ -52,6 +52,7 @@ def test_without_a_file_one_person_holds_every_role_and_the_console_is_on(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     given = load(None, environ={}, overrides=Overrides(port=9999))
+    assert given.runbook.is_file()
     assert given.roles == {"*": ("me",)}
     assert given.channels.names() == ("console",)
     assert given.public_url == "http://127.0.0.1:9999"
@@ -116,6 +117,8 @@ def test_a_service_is_found_by_all_its_labels(read: Read) -> None:
         ("5min", None),
         ("-5m", None),
         ("30m1h", None),
+        ("3653d", timedelta(days=3653)),
+        ("3654d", None),
         ("9999999999999w", None),
     ],
 )
@@ -139,6 +142,7 @@ def test_all_that_is_wrong_is_said_at_once_in_the_order_of_the_file(read: Read) 
 @pytest.mark.parametrize(
     ("text", "line"),
     [
+        ("\n[xpeople.ana]", 'tocsin.toml:2: unknown key "xpeople": did you mean "people"?'),
         ("[channelz]", 'tocsin.toml:1: [channelz] unknown key "channelz": did you mean "channels"?'),
         ('[people]\nana = {emial = "x"}', 'tocsin.toml:2: [people] unknown key "emial" in ana: did you mean "email"?'),
         ("port = 65536", "tocsin.toml:1: port: must be less than or equal to 65535"),

@@ -138,6 +138,12 @@ def test_words_that_make_no_rotation_are_refused_with_the_remedy(words: dict[str
         rotation(["ana"], timezone="UTC", starts=date(2026, 1, 5), **words)
 
 
+@pytest.mark.parametrize("year", [1, 1969, 2201, 9999])
+def test_a_start_far_from_today_is_refused(year: int) -> None:
+    with pytest.raises(RotationError, match="no day on which a rotation begins"):
+        rotation(["ana"], timezone="UTC", starts=date(year, 1, 1))
+
+
 def test_a_rotation_of_nobody_is_refused() -> None:
     with pytest.raises(RotationError, match="at least one person"):
         rotation([], timezone="UTC", starts=date(2026, 1, 5))

@@ -28,7 +28,7 @@ def _levels(settings: Settings, runbook: Runbook) -> Iterator[tuple[KeyPath, str
     names = [s.name for s in runbook.severities]
     for label, level in settings.severity.items():
         if level not in names:
-            yield ("severity", label), f'{label}: the runbook has no severity "{level}": {did_you_mean(level, names)}'
+            yield ("severity", label), f'{label}: the runbook has no severity "{level}": known are {", ".join(names)}'
 
 
 def _unheld(settings: Settings, runbook: Runbook) -> Iterator[tuple[KeyPath, str]]:

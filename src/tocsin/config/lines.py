@@ -32,7 +32,7 @@ class Lines(Struct, frozen=True):
     def of(self, path: KeyPath) -> int:
         """The line of `path`, else of the nearest thing around it, else 1."""
         for length in range(len(path), 0, -1):
-            line = self.keys.get(path[:length]) or self.tables.get(path[:length])
+            line = self.tables.get(path[:length]) or self.keys.get(path[:length])
             if line:
                 return line
         return 1
@@ -59,6 +59,8 @@ def lines(text: str) -> Lines:
             counts[table] = counts.get(table, -1) + 1
             table = (*table, counts[table])
         tables[table] = line
+        for length in range(1, len(table)):
+            keys.setdefault(table[:length], line)
     return Lines(tables, keys)
 
 

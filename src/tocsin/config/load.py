@@ -18,7 +18,6 @@ from tocsin.config.model import Origin, Settings
 from tocsin.config.problems import problems
 from tocsin.config.scalars import Surroundings, anchored
 
-_EXAMPLE = Path("examples", "qawave", "INCIDENT_RESPONSE.md")
 USUAL_FILE = "tocsin.toml"
 _PLACE = re.compile(r" \((?:at line (?P<line>\d+), column (?P<column>\d+)|at end of document)\)$")
 
@@ -33,10 +32,8 @@ class Overrides(Struct, frozen=True):
 
 
 def default_runbook() -> Path:
-    """The example runbook that comes with the package, or stands in the project's own folder when run from there."""
-    package = Path(str(files("tocsin")))
-    packaged, project = package / _EXAMPLE, package.parents[1] / _EXAMPLE
-    return project if project.is_file() and not packaged.is_file() else packaged
+    """The example runbook that comes with the package."""
+    return Path(str(files("tocsin"))) / "examples" / "qawave" / "incident-response.md"
 
 
 def load(path: Path | None, *, environ: Mapping[str, str], overrides: Overrides = Overrides()) -> Settings:

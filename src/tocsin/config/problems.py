@@ -21,6 +21,8 @@ _PLAIN = {
     "bool_type": "must be true or false",
     "date_type": "must be a date without quotes, like 2026-01-05",
     "tuple_type": 'must be a list, like ["...", "..."]',
+    "path_type": 'must be a path in quotes, like "runbooks/incident-response.md"',
+    "pattern_type": "must be a regular expression in quotes",
     "pattern_regex": "is not a valid regular expression",
     "dict_type": "must be a table of keys and values",
     "mapping_type": "must be a table of keys and values",
@@ -68,7 +70,7 @@ def _message(detail: ErrorDetails) -> str:
     if "[key]" in detail["loc"]:
         return "is not a valid name: use letters, digits and _"
     plain = _PLAIN.get(detail["type"])
-    return plain or detail["msg"].replace("Input should", "must").replace("must have", "must have")
+    return plain or detail["msg"].replace("Input should", "must")
 
 
 def _keys_of(path: KeyPath) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Strict, 
 from pydantic_core import PydanticCustomError
 
 _DURATION = re.compile(r"(?:([0-9]+)w)?(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?")
+_LONGEST = timedelta(days=3653)  # added to a time of today it must still be a time
 _UNITS = ("weeks", "days", "hours", "minutes", "seconds")
 _REFERENCE = re.compile(r"(env|file):(.+)", re.DOTALL)
 _URL_PASSWORD = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^:/@]*):(?P<reference>(?:env|file):.+)@(?P<after>[^@]*)")
@@ -32,14 +33,15 @@ def wrong(reason: str) -> PydanticCustomError:
 
 
 def duration(text: str) -> timedelta | None:
-    """The length that `90s`, `15m`, `2h`, `1d`, `1w` or `1h30m` states; None for anything else."""
+    """The length that `90s`, `15m`, `2h`, `1d`, `1w` or `1h30m` states; None for anything else, or over ten years."""
     match = _DURATION.fullmatch(text)
     if not text or match is None:
         return None
     try:
-        return timedelta(**{unit: int(number) for unit, number in zip(_UNITS, match.groups(), strict=True) if number})
+        length = timedelta(**{unit: int(number) for unit, number in zip(_UNITS, match.groups(), strict=True) if number})
     except OverflowError:
         return None
+    return length if length <= _LONGEST else None
 
 
 def _duration(value: object) -> timedelta:
@@ -156,8 +158,20 @@ def _instant(value: Any) -> Any:
     return value
 
 
+def _of_our_time(value: datetime) -> datetime:
+    if not 1970 <= value.year <= 2200:
+        raise wrong("is not a time of these years: write it like 2026-03-29T08:00:00")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
-PositiveDuration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
+Positivedef _of_our_time(value: datetime) -> datetime:
+    if not 1970 <= value.year <= 2200:
+        raise wrong("is not a time of these years: write it like 2026-03-29T08:00:00")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
 Flag = Annotated[bool, Strict()]
 Count = Annotated[int, Strict(), Field(ge=1)]
 Port = Annotated[int, Strict(), Field(ge=0, le=65535)]
@@ -167,7 +181,7 @@ HttpUrl = Annotated[str, Strict(), AfterValidator(_http_url)]
 Email = Annotated[str, Strict(), AfterValidator(_email)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_listed)]
 Statuses = Annotated[tuple[Annotated[int, Strict(), Field(ge=100, le=599)], ...], BeforeValidator(_listed)]
-Instant = Annotated[datetime, BeforeValidator(_instant)]
+Instant = Annotated[datetime, BeforeValidator(_instant), AfterValidator(_of_our_time)]
 Secret = Annotated[SecretStr, BeforeValidator(_reference)]
 Masked = Annotated[SecretStr, BeforeValidator(_maybe_reference)]
 Database = Annotated[SecretStr, BeforeValidator(_maybe_reference), AfterValidator(_database)]

@@ -67,6 +67,8 @@ def rotation(
     """
     if not people:
         raise RotationError('needs at least one person: people = ["ana", "ben"]')
+    if not 1970 <= starts.year <= 2200:
+        raise RotationError(f"starts = {starts} is no day on which a rotation begins: write one of these years")
     day, at = _handoff(handoff) if handoff is not None else (None, time(9))
     if day is not None and every != "weekly":
         raise RotationError(
