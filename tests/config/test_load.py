@@ -194,6 +194,10 @@ def test_each_mistake_is_named_with_its_place(read: Read, text: str, line: str) 
             "ical = 'x.ics'\noverrides = [{from = 2026-01-02T00:00:00Z, until = 2026-01-01T00:00:00Z, person = 'a'}]",
             "an override that ends before it begins",
         ),
+        (
+            "ical = 'x.ics'\noverrides = [{from = 2026-01-02T00:00:00Z, until = 9999-01-01T00:00:00Z, person = 'a'}]",
+            "overrides[1].until: is not a time of these years",
+        ),
     ],
 )
 def test_a_schedule_that_cannot_be_is_refused(read: Read, table: str, reason: str) -> None:

@@ -165,13 +165,7 @@ def _of_our_time(value: datetime) -> datetime:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Positivedef _of_our_time(value: datetime) -> datetime:
-    if not 1970 <= value.year <= 2200:
-        raise wrong("is not a time of these years: write it like 2026-03-29T08:00:00")
-    return value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
+PositiveDuration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
 Flag = Annotated[bool, Strict()]
 Count = Annotated[int, Strict(), Field(ge=1)]
 Port = Annotated[int, Strict(), Field(ge=0, le=65535)]
