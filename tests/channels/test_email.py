@@ -130,6 +130,14 @@ async def test_user_and_password_sign_in() -> None:
     assert smtp.recipients == ["ana@example.com"]
 
 
+async def test_without_tls_a_password_stays_on_the_machine() -> None:
+    smtp = SmtpRecorder(auth_require_tls=False)
+    error = await failing(smtp, url="smtp://u:right@0.0.0.0:{port}")  # reaches loopback, yet is no loopback address
+    assert error.permanent
+    assert "offers no TLS" in error.reason
+    assert (smtp.logins, smtp.mails) == ([], [])
+
+
 async def test_a_wrong_password_is_final_and_not_shown() -> None:
     url = "smtp://tocsin:wrong-one@127.0.0.1:{port}"
     error = await failing(SmtpRecorder(auth_require_tls=False), url=url)

@@ -6,6 +6,7 @@ import smtplib
 import ssl
 from contextlib import suppress
 from email.message import EmailMessage
+from ipaddress import ip_address
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from msgspec import Struct
@@ -14,7 +15,6 @@ from tocsin.channels.text import one_line
 from tocsin.engine.ports import DeliveryError
 
 PORTS = {"smtp": 25, "smtps": 465}
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 REASON_LIMIT = 200
 
 
@@ -108,12 +108,19 @@ def _introduced(client: smtplib.SMTP, server: SmtpServer) -> None:
         secure = True
     if server.user is None:
         return
-    if not secure and server.host not in LOOPBACK:
+    if not secure and not _is_loopback(server.host):
         raise DeliveryError(
             f"email: {server.host} offers no TLS and the password is not sent without: use smtps:// or another port",
             permanent=True,
         )
     client.login(server.user, server.password or "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _part(client: smtplib.SMTP) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -58,6 +59,7 @@ class Probe:
 
     async def run(self) -> None:
         """Probes until cancelled; an answer that does not come is a failed probe, nothing more."""
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it writes every address, tokens and all
         async with httpx.AsyncClient(follow_redirects=False, timeout=self._check.timeout.total_seconds()) as client:
             while True:
                 await self._observe(await self._ask(client), self._clock.now())
