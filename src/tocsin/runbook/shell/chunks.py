@@ -34,7 +34,7 @@ def chunks(syntax: Syntax) -> tuple[Chunk, ...]:
     last_row = -1
     for node in syntax.root.children:
         row = node.start_point.row
-        if node.type == "comment":
+        if node.type == "comment" and not (body and _continues(node, syntax)):
             if row != last_row:
                 if body or (notes and row > notes[-1][0] + 1):
                     found.append(_chunk(notes, body, syntax))
@@ -62,13 +62,18 @@ def rough_chunks(text: str) -> tuple[Chunk, ...]:
                 found.append(_rough(notes, body, heads))
                 notes, body, heads = [], [], 0
             notes.append((row, _note(line)))
-        elif inside or line.strip():
+        elif inside or line.strip() or body:
             body.append((row, line))
-            heads += not inside
+            heads += bool(line.strip()) and not inside
             state.feed(line)
     if notes or body:
         found.append(_rough(notes, body, heads))
     return tuple(found)
+
+
+def _continues(comment: Node, syntax: Syntax) -> bool:
+    """Whether the comment stands on a line that a backslash joined to the command before."""
+    return syntax.masked[: comment.start_byte].rstrip(b" \t").endswith(b"\\\n")
 
 
 def count_commands(nodes: list[Node]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from tocsin.runbook.shell.syntax import Syntax
 
-_NAME = re.compile(r"(?:^export|\s)\s*(?:-\w+\s+)*([A-Za-z_]\w*)=")
+_NAME = re.compile(r"(?:^|[\s;])([A-Za-z_]\w*)=")
 # Variables a program reads without the text naming them.
 _READ_BY = {
     "KUBECONFIG": ("kubectl", "k", "oc", "helm", "stern", "argocd"),

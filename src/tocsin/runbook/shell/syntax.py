@@ -69,7 +69,9 @@ def _first_doubt(root: Node, masked: bytes) -> int | None:
         if node.is_error or node.is_missing or _runs_on(node, masked):
             return node.start_byte
         if node.child_count == 0 and node.end_byte > end:
-            if node.start_byte > end and not _blank(masked[end : node.start_byte], newlines=True):
+            gap = masked[end : node.start_byte]
+            # A word continued on the next line is one word to bash and two to the grammar.
+            if gap == b"\\\n" or not _blank(gap, newlines=True):
                 return end
             end = node.end_byte
     return None if _blank(masked[end:], newlines=True) else end

@@ -79,6 +79,8 @@ def redis_cli(call: Call) -> Classification:
         return read(f"redis {verb.upper()} only reads")
     if verb == "config" and sub == "get" and len(options.rest) == 3 and _harmless_setting(options.rest[2]):
         return read("redis CONFIG GET only reads")
+    if (verb, sub) == ("config", "get"):
+        return change("redis CONFIG GET may show a password")
     if verb in _REDIS_DESTROYS:
         return destructive(f"redis {verb.upper()} changes or removes data")
     return change(f"redis {verb.upper()} is not known to only read")
