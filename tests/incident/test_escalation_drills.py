@@ -26,17 +26,17 @@ def escalate(drill: Drill, role: str | None = None, *, by: str = "Ana") -> list[
 
 
 @pytest.mark.parametrize("severity", ["SEV1", "SEV2", "SEV3", "SEV4"])
-def test_opening_pages_on_call_in_every_severity(drill, severity):
+def test_opening_pages_on_call_in_every_severity(drill: Drill, severity: str) -> None:
     assert drill.open(severity=severity).pages() == ["On-call"]
 
 
-def test_the_fifteen_minute_rung_pages_on_call_again(drill):
+def test_the_fifteen_minute_rung_pages_on_call_again(drill: Drill) -> None:
     drill.open()
     assert drill.after(minutes=14, seconds=59) == []
     assert drill.after(seconds=1) == ["On-call"]
 
 
-def test_an_unacknowledged_sev1_climbs_to_the_cto(drill):
+def test_an_unacknowledged_sev1_climbs_to_the_cto(drill: Drill) -> None:
     drill.open()
     assert drill.after(minutes=29, seconds=59) == ["On-call"]
     assert drill.after(seconds=1) == ["DevOps Lead"]
@@ -55,19 +55,19 @@ def test_an_unacknowledged_sev1_climbs_to_the_cto(drill):
         ("SEV4", ["On-call"]),
     ],
 )
-def test_a_dash_in_the_matrix_is_nobody(drill, severity, ladder):
+def test_a_dash_in_the_matrix_is_nobody(drill: Drill, severity: str, ladder: list[str]) -> None:
     drill.open(severity=severity)
     assert drill.after(days=1) == ladder
 
 
-def test_an_acknowledge_at_the_last_second_stops_the_rung(drill):
+def test_an_acknowledge_at_the_last_second_stops_the_rung(drill: Drill) -> None:
     drill.open()
     drill.after(minutes=14, seconds=59)
     drill.acknowledge()
     assert drill.after(days=1) == []
 
 
-def test_after_an_acknowledge_the_rungs_inform_without_waking(drill):
+def test_after_an_acknowledge_the_rungs_inform_without_waking(drill: Drill) -> None:
     drill.open()
     drill.after(minutes=10)
     drill.acknowledge()
@@ -77,7 +77,7 @@ def test_after_an_acknowledge_the_rungs_inform_without_waking(drill):
     assert informed(drill)[-1] == "CTO"
 
 
-def test_information_goes_to_the_person_as_a_notice_and_not_as_a_page(drill):
+def test_information_goes_to_the_person_as_a_notice_and_not_as_a_page(drill: Drill) -> None:
     drill.open()
     drill.acknowledge()
     drill.after(minutes=30)
@@ -85,7 +85,7 @@ def test_information_goes_to_the_person_as_a_notice_and_not_as_a_page(drill):
     assert [(w.kind, w.only_while_open) for w in sent] == [("notify", False)]
 
 
-def test_mitigated_stops_the_informing(drill):
+def test_mitigated_stops_the_informing(drill: Drill) -> None:
     drill.open()
     drill.acknowledge()
     drill.after(minutes=59)
@@ -94,7 +94,7 @@ def test_mitigated_stops_the_informing(drill):
     assert informed(drill) == ["On-call", "DevOps Lead"]
 
 
-def test_a_rule_makes_rungs_page_after_the_acknowledge(drill):
+def test_a_rule_makes_rungs_page_after_the_acknowledge(drill: Drill) -> None:
     drill.retime(rules=Rules(after_acknowledge=AfterAcknowledge.PAGE))
     drill.open()
     drill.acknowledge()
@@ -104,7 +104,7 @@ def test_a_rule_makes_rungs_page_after_the_acknowledge(drill):
     assert "not mitigated" in page.text
 
 
-def test_a_rule_makes_rungs_stop_after_the_acknowledge(drill):
+def test_a_rule_makes_rungs_stop_after_the_acknowledge(drill: Drill) -> None:
     drill.retime(rules=Rules(after_acknowledge=AfterAcknowledge.STOP))
     drill.open()
     drill.acknowledge()
@@ -112,7 +112,7 @@ def test_a_rule_makes_rungs_stop_after_the_acknowledge(drill):
     assert informed(drill) == []
 
 
-def test_two_people_acknowledge_and_the_first_owns_it(drill):
+def test_two_people_acknowledge_and_the_first_owns_it(drill: Drill) -> None:
     drill.open()
     drill.acknowledge(by="Ana")
     drill.acknowledge(by="Ben")
@@ -121,7 +121,7 @@ def test_two_people_acknowledge_and_the_first_owns_it(drill):
     assert [w.key for w in drill.sends("post") if "cknowledged" in w.subject] == ["acknowledged:6"]
 
 
-def test_an_acknowledge_after_the_end_is_refused(drill):
+def test_an_acknowledge_after_the_end_is_refused(drill: Drill) -> None:
     drill.open()
     drill.command(lambda i, ctx: commands.resolve(i, ctx, reason="false alarm"))
     with pytest.raises(TransitionError, match="resolved"):
@@ -131,13 +131,13 @@ def test_an_acknowledge_after_the_end_is_refused(drill):
 # by a person
 
 
-def test_a_person_escalates_past_who_was_paged_already(drill):
+def test_a_person_escalates_past_who_was_paged_already(drill: Drill) -> None:
     drill.open()
     assert escalate(drill) == ["DevOps Lead"]
     assert drill.after(minutes=30) == ["On-call"]
 
 
-def test_a_person_may_escalate_after_the_acknowledge(drill):
+def test_a_person_may_escalate_after_the_acknowledge(drill: Drill) -> None:
     drill.open()
     drill.acknowledge()
     assert escalate(drill) == ["DevOps Lead"]
@@ -145,25 +145,27 @@ def test_a_person_may_escalate_after_the_acknowledge(drill):
     assert (page.kind, page.only_while_open) == ("page", False)
 
 
-def test_a_person_may_name_the_role(drill):
+def test_a_person_may_name_the_role(drill: Drill) -> None:
     drill.open()
     assert escalate(drill, "CTO") == ["CTO"]
     assert escalate(drill, "CTO") == ["CTO"]
 
 
-def test_escalating_past_the_last_rung_pages_it_again(drill):
+def test_escalating_past_the_last_rung_pages_it_again(drill: Drill) -> None:
     drill.open(severity="SEV4")
     assert escalate(drill) == ["On-call"]
     assert escalate(drill) == ["On-call"]
 
 
-def test_escalating_to_a_role_nobody_holds_is_refused(drill):
+def test_escalating_to_a_role_nobody_holds_is_refused(drill: Drill) -> None:
     drill.open()
     with pytest.raises(CommandError, match="Night Watch"):
         escalate(drill, "Night Watch")
 
 
-def test_escalating_when_nobody_above_is_on_is_refused_and_changes_nothing(drill, people):
+def test_escalating_when_nobody_above_is_on_is_refused_and_changes_nothing(
+    drill: Drill, people: dict[str, Person]
+) -> None:
     drill.retime(roster=Roster(people, {"On-call": Always(("ana",))}))
     drill.open()
     before = drill.incident
@@ -172,7 +174,9 @@ def test_escalating_when_nobody_above_is_on_is_refused_and_changes_nothing(drill
     assert drill.incident == before
 
 
-def test_an_escalation_that_passes_over_an_empty_role_still_reaches_after_the_acknowledge(drill, people, holders):
+def test_an_escalation_that_passes_over_an_empty_role_still_reaches_after_the_acknowledge(
+    drill: Drill, people: dict[str, Person], holders: dict[str, Always]
+) -> None:
     drill.retime(roster=Roster(people, {k: v for k, v in holders.items() if k != "DevOps Lead"}))
     drill.open()
     drill.acknowledge()
@@ -186,7 +190,9 @@ def test_an_escalation_that_passes_over_an_empty_role_still_reaches_after_the_ac
 # nobody there
 
 
-def test_with_nobody_on_call_the_next_rung_is_paged_at_once_and_it_is_said(drill, people, holders):
+def test_with_nobody_on_call_the_next_rung_is_paged_at_once_and_it_is_said(
+    drill: Drill, people: dict[str, Person], holders: dict[str, Always]
+) -> None:
     drill.retime(roster=Roster(people, {**holders, "On-call": Always(())}))
     drill.open()
     assert [w.role for _, w in drill.work if isinstance(w, Send) and w.kind == "page"] == ["DevOps Lead"]
@@ -195,21 +201,25 @@ def test_with_nobody_on_call_the_next_rung_is_paged_at_once_and_it_is_said(drill
     assert drill.after(hours=1) == ["Engineering Manager"]
 
 
-def test_an_empty_rung_pages_the_next_one_at_once(drill, people, holders):
+def test_an_empty_rung_pages_the_next_one_at_once(
+    drill: Drill, people: dict[str, Person], holders: dict[str, Always]
+) -> None:
     drill.retime(roster=Roster(people, {**holders, "DevOps Lead": Always(())}))
     drill.open()
     assert drill.after(minutes=30) == ["On-call", "Engineering Manager"]
     assert drill.after(hours=3) == ["CTO"]
 
 
-def test_nobody_at_all_is_said_once_and_does_not_go_round_in_circles(drill, people):
+def test_nobody_at_all_is_said_once_and_does_not_go_round_in_circles(drill: Drill, people: dict[str, Person]) -> None:
     drill.retime(roster=Roster(people, {}))
     drill.open()
     assert drill.after(days=1) == []
     assert len(drill.events(e.RungPassed)) == 5
 
 
-def test_everybody_who_holds_the_role_is_paged(drill, people, holders):
+def test_everybody_who_holds_the_role_is_paged(
+    drill: Drill, people: dict[str, Person], holders: dict[str, Always]
+) -> None:
     drill.retime(roster=Roster(people, {**holders, "On-call": Always(("ana", "ben"))}))
     drill.open()
     assert [p.person for p in drill.events(e.Paged)] == ["ana", "ben"]
@@ -227,7 +237,9 @@ def ways(drill: Drill) -> list[tuple[str, ...]]:
     return [w.ways for _, w in drill.work if isinstance(w, Send) and w.person == "ana"]
 
 
-def test_a_person_is_tried_by_their_own_rules(drill, people, holders):
+def test_a_person_is_tried_by_their_own_rules(
+    drill: Drill, people: dict[str, Person], holders: dict[str, Always]
+) -> None:
     with_rules(drill, people, holders, (0, "push"), (2, "email"))
     drill.open()
     assert drill.after(minutes=1, seconds=59) == []
@@ -235,7 +247,9 @@ def test_a_person_is_tried_by_their_own_rules(drill, people, holders):
     assert ways(drill) == [("push",), ("email",)]
 
 
-def test_an_acknowledge_ends_the_contact_rules(drill, people, holders):
+def test_an_acknowledge_ends_the_contact_rules(
+    drill: Drill, people: dict[str, Person], holders: dict[str, Always]
+) -> None:
     with_rules(drill, people, holders, (0, "push"), (2, "email"))
     drill.open()
     drill.after(minutes=1, seconds=59)
@@ -243,7 +257,9 @@ def test_an_acknowledge_ends_the_contact_rules(drill, people, holders):
     assert drill.after(minutes=5) == []
 
 
-def test_the_same_way_may_be_tried_again_under_a_key_of_its_own(drill, people, holders):
+def test_the_same_way_may_be_tried_again_under_a_key_of_its_own(
+    drill: Drill, people: dict[str, Person], holders: dict[str, Always]
+) -> None:
     with_rules(drill, people, holders, (0, "push"), (2, "push"), (5, "push"))
     drill.open()
     drill.after(minutes=10)
@@ -251,7 +267,9 @@ def test_the_same_way_may_be_tried_again_under_a_key_of_its_own(drill, people, h
     assert [w.key for w in pages] == ["opened", "opened|1", "opened|2"]
 
 
-def test_a_further_try_that_was_delivered_is_shown_on_its_page(drill, people, holders):
+def test_a_further_try_that_was_delivered_is_shown_on_its_page(
+    drill: Drill, people: dict[str, Person], holders: dict[str, Always]
+) -> None:
     with_rules(drill, people, holders, (0, "push"), (2, "email"))
     drill.open()
     drill.after(minutes=2)
@@ -259,14 +277,16 @@ def test_a_further_try_that_was_delivered_is_shown_on_its_page(drill, people, ho
     assert drill.incident.pages[0].delivered == ("email",)
 
 
-def test_each_page_starts_the_rules_anew(drill, people, holders):
+def test_each_page_starts_the_rules_anew(drill: Drill, people: dict[str, Person], holders: dict[str, Always]) -> None:
     with_rules(drill, people, holders, (0, "push"), (2, "email"))
     drill.open()
     drill.after(minutes=17)
     assert ways(drill) == [("push",), ("email",), ("push",), ("email",)]
 
 
-def test_after_the_acknowledge_an_escalation_uses_all_of_a_persons_ways(drill, people, holders):
+def test_after_the_acknowledge_an_escalation_uses_all_of_a_persons_ways(
+    drill: Drill, people: dict[str, Person], holders: dict[str, Always]
+) -> None:
     with_rules(drill, people, holders, (0, "push"), (2, "email"))
     drill.open()
     drill.acknowledge(by="Ben")
@@ -277,7 +297,7 @@ def test_after_the_acknowledge_an_escalation_uses_all_of_a_persons_ways(drill, p
 # again
 
 
-def test_a_reopened_incident_pages_and_climbs_again(drill):
+def test_a_reopened_incident_pages_and_climbs_again(drill: Drill) -> None:
     drill.open()
     drill.after(minutes=20)
     drill.command(lambda i, ctx: commands.resolve(i, ctx, reason="gone"))
@@ -290,7 +310,7 @@ def test_a_reopened_incident_pages_and_climbs_again(drill):
     assert drill.after(minutes=15, seconds=1) == ["On-call", "DevOps Lead"]
 
 
-def test_whoever_acknowledges_a_reopened_incident_commands_it(drill):
+def test_whoever_acknowledges_a_reopened_incident_commands_it(drill: Drill) -> None:
     drill.open()
     drill.command(lambda i, ctx: commands.resolve(i, ctx, reason="gone"), by="Ana")
     drill.command(lambda i, ctx: commands.reopen(i, ctx, reason="it is back"))
@@ -298,7 +318,7 @@ def test_whoever_acknowledges_a_reopened_incident_commands_it(drill):
     assert drill.incident.commander == "Ben"
 
 
-def test_a_process_that_slept_for_six_hours_pages_each_rung_once(drill):
+def test_a_process_that_slept_for_six_hours_pages_each_rung_once(drill: Drill) -> None:
     drill.open()
     drill.now += timedelta(hours=6)
     assert drill.after(seconds=0) == ["On-call", "DevOps Lead", "Engineering Manager", "CTO"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from tocsin.incident import clock, commands
 from tocsin.incident import events as e
@@ -15,6 +16,7 @@ from tocsin.incident.policy import TOCSIN, Actor, Context, Policy
 from tocsin.incident.state import Incident
 from tocsin.incident.work import Send, Work, announce
 
+E = TypeVar("E", bound=e.Event)
 START = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 
 
@@ -77,8 +79,9 @@ class Drill:
         new, self._seen = self.work[self._seen :], len(self.work)
         return [w for _, w in new if isinstance(w, Send) and (not kinds or w.kind in kinds)]
 
-    def events(self, kind: type[e.Event] | None = None) -> list[e.Event]:
-        return [entry.event for entry in self.timeline if kind is None or isinstance(entry.event, kind)]
+    def events(self, kind: type[E]) -> list[E]:
+        """What happened so far of one kind, in order."""
+        return [entry.event for entry in self.timeline if isinstance(entry.event, kind)]
 
     def context(self, actor: Actor) -> Context:
         return Context(self.now, actor, self.policy)
