@@ -7,6 +7,8 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+import httpx
+
 from tocsin.bootstrap.house import House, SystemClock
 from tocsin.bootstrap.watchers import watchers
 from tocsin.channels.console import Console
@@ -73,7 +75,9 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
     secret_key = settings.secret_key.get_secret_value() if settings.secret_key else _kept_secret(store)
     signer = Signer(secret_key, settings.public_url)
     owner = secrets.token_hex(8)
-    prometheus = Prometheus(settings.sources.prometheus.url) if settings.sources.prometheus else None
+    prometheus = (
+        Prometheus(settings.sources.prometheus.url, httpx.AsyncClient()) if settings.sources.prometheus else None
+    )
     runner: Runner = StepRunner.of(settings.procedures, clock=clock, prometheus=prometheus)
     desk = Desk(core, runner, [Service(name, dict(s.match)) for name, s in settings.services.items()])
     engine = Engine(
@@ -89,6 +93,7 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
         channels=channels,
         signer=signer,
         credentials=Credentials(core, secret_key),
+        database=str(store.path),
         alert_token=settings.sources.alerts.token.get_secret_value() if settings.sources.alerts.token else None,
     )
     _keep_runbook(store, reading, text, clock.now())

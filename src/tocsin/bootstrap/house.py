@@ -44,6 +44,7 @@ class House:
     signer: Signer
     credentials: Credentials
     alert_token: str | None
+    database: str = ""
     background: Sequence[Background] = ()
     troubles: dict[str, str] = field(default_factory=dict)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)

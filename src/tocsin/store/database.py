@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
 from tocsin.store.errors import StoreError, StoreUnavailable
+from tocsin.store.lock import Lock
 from tocsin.store.migrate import upgrade
 from tocsin.store.tx import Tx
 from tocsin.store.writer import Writer, reason
@@ -24,16 +25,20 @@ BUSY_SECONDS = 2.0
 class Store:
     """Where timelines live. `write` is ordered and durable; `read` sees the last commit."""
 
-    def __init__(self, url: str) -> None:
-        """Opens and migrates. Raises StoreError with the remedy when the database cannot be used."""
+    def __init__(self, url: str, *, serving: bool = False) -> None:
+        """Opens and migrates. Raises StoreError with the remedy when the database cannot be used.
+
+        `serving` claims the file: two servers on one embedded database would page everybody twice.
+        """
         self.url = url
-        self._path = _sqlite_path(url)
+        self.path = _sqlite_path(url)
+        self._lock = Lock(self.path) if serving else None
         self._write_engine = _sqlite(url, writing=True)
         self._read_engine = _sqlite(url, writing=False)
         try:
             upgrade(self._write_engine)
         except DBAPIError as exc:
-            raise StoreError(f"database {self._path}: {_remedy(reason(exc))}") from exc
+            raise StoreError(f"database {self.path}: {_remedy(reason(exc))}") from exc
         self._writer = Writer(self._write_engine)
 
     def write(self, job: Callable[[Tx], T]) -> Future[T]:
@@ -53,6 +58,8 @@ class Store:
         self._writer.close()
         self._write_engine.dispose()
         self._read_engine.dispose()
+        if self._lock is not None:
+            self._lock.release()
 
 
 def _sqlite_path(url: str) -> Path:

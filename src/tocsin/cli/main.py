@@ -1,0 +1,170 @@
+"""The `tocsin` command: reads the arguments, calls, prints. Imports each command's machinery only when it is called."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tocsin import __version__
+from tocsin.cli import respond
+
+app = typer.Typer(
+    name="tocsin",
+    help="Tocsin runs the incident runbook your team already has.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+tokens = typer.Typer(help="Credentials for people and programs.", no_args_is_help=True)
+database = typer.Typer(help="The database.", no_args_is_help=True)
+app.add_typer(tokens, name="token")
+app.add_typer(database, name="db")
+respond.register(app)
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="The settings file.", envvar="TOCSIN_CONFIG")]
+DatabaseOption = Annotated[str | None, typer.Option("--database", help="The database, e.g. sqlite:///tocsin.db.")]
+
+
+@app.command()
+def check(
+    runbooks: Annotated[list[Path], typer.Argument(help="Markdown documents.")],
+    format: Annotated[str, typer.Option(help="text, json or sarif.")] = "text",
+    config: ConfigOption = None,
+) -> None:
+    """Read runbooks; print what was understood and every finding."""
+    from tocsin.cli.check import check as run
+
+    raise typer.Exit(run(runbooks, format=format, config=config))
+
+
+@app.command()
+def init(directory: Annotated[Path, typer.Argument(help="Where to write.")] = Path()) -> None:
+    """Write a commented tocsin.toml and a starter runbook.md."""
+    from tocsin.cli.init import init as run
+
+    raise typer.Exit(run(directory))
+
+
+@app.command()
+def simulate(
+    runbook: Annotated[Path, typer.Argument(help="A Markdown document.")],
+    severity: Annotated[str, typer.Option(help="A level of the runbook, e.g. SEV1.")],
+    ack_after: Annotated[str | None, typer.Option(help="When somebody acknowledges, e.g. 20m.")] = None,
+    resolve_after: Annotated[str | None, typer.Option(help="When it is resolved, e.g. 2h.")] = None,
+    format: Annotated[str, typer.Option(help="text or json.")] = "text",
+) -> None:
+    """Play an incident on a virtual clock: who would be told what, when."""
+    from tocsin.cli.simulate import simulate as run
+
+    code = run(
+        runbook,
+        severity=severity,
+        ack_after=_length(ack_after, "--ack-after"),
+        resolve_after=_length(resolve_after, "--resolve-after"),
+        format=format,
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def serve(
+    config: ConfigOption = None,
+    runbook: Annotated[Path | None, typer.Option(help="The Markdown runbook.")] = None,
+    database: DatabaseOption = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.", min=0, max=65535)] = None,
+) -> None:
+    """Run the service: API, web pages and engine in one process."""
+    from tocsin.cli.serve import serve as run
+
+    raise typer.Exit(run(config, runbook=runbook, database=database, host=host, port=port))
+
+
+@app.command()
+def demo(
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Play the responder too; exit 0 if all went well.")
+    ] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="The runbook's minutes become seconds.")] = False,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free one.", min=0, max=65535)] = 8080,
+) -> None:
+    """Break a small practice production and walk one incident from alert to postmortem."""
+    from tocsin.cli.demo import demo as run
+
+    raise typer.Exit(run(headless=headless, fast=fast, port=port))
+
+
+@app.command()
+def oncall(
+    at: Annotated[str | None, typer.Option(help="An instant, e.g. 2026-03-01T08:00Z; now when absent.")] = None,
+    config: ConfigOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print who is on call for each role."""
+    from tocsin.cli.oncall import oncall as run
+
+    raise typer.Exit(run(config, at=at, as_json=json))
+
+
+@app.command()
+def doctor(config: ConfigOption = None, database: DatabaseOption = None) -> None:
+    """Check settings, runbook, database, channels and tools on PATH."""
+    from tocsin.cli.doctor import doctor as run
+
+    raise typer.Exit(run(config, database=database))
+
+
+@tokens.command("create")
+def token_create(
+    name: Annotated[str, typer.Argument(help="Whose it is; stands on the timeline.")],
+    role: Annotated[str, typer.Option(help="viewer, responder, commander or admin.")] = "responder",
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+) -> None:
+    """Print a new API token, and nothing else, on stdout."""
+    from tocsin.cli.administer import create_token
+
+    raise typer.Exit(create_token(name, role=role, config=config, database=database))
+
+
+@database.command("upgrade")
+def db_upgrade(config: ConfigOption = None, database: DatabaseOption = None) -> None:
+    """Bring the database to this version's schema."""
+    from tocsin.cli.administer import upgrade
+
+    raise typer.Exit(upgrade(config, database=database))
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False) -> None:
+    if version:
+        print(f"tocsin {__version__}")
+        raise typer.Exit
+
+
+def _length(text: str | None, option: str) -> timedelta | None:
+    from tocsin.cli.lengths import length
+
+    return None if text is None else length(text, option)
+
+
+def main() -> None:
+    """The entry point: one line for an error, a clean end for Ctrl-C and for a reader that went away."""
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""`tocsin serve`: the service, from settings to a clean stop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import uvicorn
+
+from tocsin import __version__
+from tocsin.bootstrap import House, compose
+from tocsin.cli import opening
+from tocsin.cli.complaints import complain
+from tocsin.cli.logs import set_up_logs
+from tocsin.config import Overrides, Settings, SettingsError
+from tocsin.incident.policy import Role
+from tocsin.runbook.model import Level
+from tocsin.web.app import create_app
+
+STOP_SECONDS = 3
+
+
+class PortTaken(Exception):
+    pass
+
+
+def serve(
+    config: Path | None, *, runbook: Path | None, database: str | None, host: str | None, port: int | None
+) -> int:
+    """Serves until SIGINT or SIGTERM; 0 after a clean stop, 2 when it cannot start."""
+    overrides = Overrides(runbook=runbook, database=database, host=host, port=port)
+    set_up_logs()
+    try:
+        settings = opening.settings(config, overrides)
+        listener = listen(settings.host, settings.port)
+        store = opening.store(settings, serving=True)
+    except opening.Refused as exc:
+        return complain(*exc.lines)
+    except PortTaken as exc:
+        return complain(str(exc))
+    try:
+        house = compose(settings, store=store)
+        with suppress(KeyboardInterrupt):
+            asyncio.run(run(house, listener, ready=lambda: greet(settings, house)))
+    except SettingsError as exc:
+        return complain(*str(exc).splitlines())
+    finally:
+        store.close()
+        listener.close()
+    return 0
+
+
+async def run(house: House, listener: socket.socket, *, ready: Callable[[], None] = lambda: None) -> None:
+    """Runs the house behind its pages until a signal says stop."""
+    server = _Server(
+        uvicorn.Config(
+            create_app(house),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=STOP_SECONDS,
+            server_header=False,
+        )
+    )
+    await house.start()
+    ready()
+    invited = asyncio.create_task(invite(house))
+    server.install_stop(house.core.stop_followers)
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        invited.cancel()
+        await house.stop()
+
+
+class _Server(uvicorn.Server):
+    """Live streams never end by themselves: they are ended when the server is asked to stop, so that it can."""
+
+    def install_stop(self, before_stop: Callable[[], None]) -> None:
+        self._before_stop = before_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._before_stop()
+        await super().shutdown(sockets)
+
+
+async def invite(house: House) -> None:
+    """At the very first start, prints a link that signs in once: there is no other way in yet."""
+    if await house.credentials.nobody_yet():
+        secret = await house.credentials.invite("admin", Role.ADMIN)
+        link = f"{house.settings.public_url.rstrip('/')}/signin?once={secret}"
+        print(f"Sign in once, within a day, with this link:\n  {link}", flush=True)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises PortTaken with the remedy."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+    except (OSError, OverflowError) as exc:
+        found.close()
+        why = getattr(exc, "strerror", None) or str(exc)
+        raise PortTaken(f"cannot listen on {host}:{port}: {why}: choose another with --port") from exc
+    return found
+
+
+def greet(settings: Settings, house: House) -> None:
+    """Says what runs and where, on stdout."""
+    book = house.reading.runbook
+    warnings = sum(f.level is Level.WARNING for f in house.reading.findings)
+    said = f" ({warnings} warnings: tocsin check {book.file})" if warnings else ""
+    print(f"Tocsin {__version__}", flush=True)
+    print(f"  runbook   {book.file}: {len(book.severities)} severities, {len(book.procedures)} procedures{said}")
+    print(f"  database  {house.database}")
+    print(f"  web       {settings.public_url}", flush=True)
+    sys.stdout.flush()
