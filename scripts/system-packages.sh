@@ -1,0 +1,21 @@
+#!/bin/sh
+# System packages that the tests use. Installs what is missing when it may (Debian, root); otherwise says so and goes on:
+# tests that need an absent program are skipped and say which.
+set -eu
+missing=
+need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
+need curl curl
+need bash bash
+need chromium "chromium fonts-dejavu-core fonts-noto-color-emoji"
+need prometheus prometheus
+need prometheus-alertmanager prometheus-alertmanager
+python3 -c 'import ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    # shellcheck disable=SC2086  one word a package
+    apt-get install -qq -y --no-install-recommends $missing >/dev/null
+else
+    echo "not installed (tests that need them are skipped):$missing" >&2
+fi
