@@ -1,0 +1,61 @@
+"""A person answers a question of the decision tree; at a leaf its mitigation is proposed, never begun."""
+
+from __future__ import annotations
+
+from tocsin.diagnosis.walk import ANSWERS, Position, walk
+from tocsin.incident import events as e
+from tocsin.incident.errors import CommandError, TransitionError
+from tocsin.incident.mitigations import UNFINISHED, propose
+from tocsin.incident.policy import Context
+from tocsin.incident.state import Answer, Incident
+from tocsin.incident.transitions import allowed
+from tocsin.runbook.model import Leaf, Mitigation
+
+Events = tuple[e.Event, ...]
+TRIED = (*UNFINISHED, "done", "unknown")
+"""Statuses of an approval that keep the tree from proposing the same mitigation once more by itself."""
+
+
+def answer(incident: Incident, ctx: Context, *, question: str, answer: str, reason: str = "") -> Events:
+    """The answer recorded, and the proposal of the leaf's mitigation when it leads to one that asks for no value.
+
+    `question` is a slug, `answer` yes, no or unknown. An answer may be changed: later ones then hold only where the
+    new path meets them. Raises CommandError for words that are none, TransitionError for a question not reached yet.
+    """
+    if not allowed(incident.status, e.Answered):
+        raise TransitionError(f"the incident is {incident.status}: nothing to decide")
+    said = answer.strip().casefold()
+    if said not in ANSWERS:
+        raise CommandError(f"no answer {answer!r}", {"answer": f"one of {', '.join(ANSWERS)}"})
+    _on_the_path(incident, ctx, question)
+    given = Answer(question, said, ctx.actor.name, ctx.at, reason.strip())
+    reached = walk(ctx.policy.runbook, (*incident.answers, given))
+    return (e.Answered(question, said, given.reason), *_proposed(incident, ctx, reached))
+
+
+def to_propose(incident: Incident, ctx: Context, leaf: Leaf) -> Mitigation | None:
+    """The mitigation at a leaf when it can be proposed as it stands: a command, no blank, not tried yet."""
+    found = ctx.policy.runbook.mitigation(leaf.mitigation) if leaf.mitigation else None
+    if found is None or found.command is None or found.placeholders:
+        return None
+    tried = any(a.slug == found.slug and a.status in TRIED for a in incident.approvals)
+    return None if tried else found
+
+
+def _on_the_path(incident: Incident, ctx: Context, question: str) -> None:
+    tree = {q.slug: q.question for q in ctx.policy.runbook.questions()}
+    if question not in tree:
+        known = ", ".join(tree) or "none: the runbook has no decision tree"
+        raise CommandError(f"the decision tree has no question {question!r}", {"question": f"one of {known}"})
+    now = walk(ctx.policy.runbook, incident.answers)
+    open_to_answer = {step.slug for step in now.path} | ({now.question.slug} if now.question else set())
+    if question not in open_to_answer:
+        first = (
+            f"answer \u201c{now.question.question}\u201d first" if now.question else "change an earlier answer first"
+        )
+        raise TransitionError(f"\u201c{tree[question]}\u201d is not asked: {first}")
+
+
+def _proposed(incident: Incident, ctx: Context, reached: Position) -> Events:
+    mitigation = to_propose(incident, ctx, reached.leaf) if reached.leaf else None
+    return propose(incident, ctx, mitigation, values={}) if mitigation else ()
