@@ -342,8 +342,12 @@ printf -v 'a[$(touch x)]' y
 echo ${x@P}
 echo "$(touch x)"
 echo `touch x`
+echo `echo \`touch x\``
+echo `echo `touch x` 2>/dev/null`
 diff <(touch x) b
 cat <<EOF $(touch x)
+((touch x))
+((x = y))
 ls; touch x
 ls && touch x
 ls || touch x

@@ -72,7 +72,9 @@ class _Walk:
         pending = [(node, fed)]
         while pending:
             node, fed = pending.pop()
-            if node.is_named and node.type not in _UNDERSTOOD:
+            if node.type == "((":
+                yield change("arithmetic on a value may run what the value says")
+            elif node.is_named and node.type not in _UNDERSTOOD:
                 yield change(f"it holds a construct that is not known to only read ({node.type.replace('_', ' ')})")
             elif node.type == "command":
                 yield self._command(node, fed=fed)
@@ -84,6 +86,8 @@ class _Walk:
                 yield self._redirect(node)
             elif node.type in _EVALUATES and (doubt := _evaluates(node, self._scope.syntax)):
                 yield change(doubt)
+            elif node.type == "command_substitution" and _nested_backticks(node, self._scope.syntax):
+                yield change("it nests backticks, which bash reads in a way that is easily mistaken")
             elif node.type == "expansion" and any(c.type in ("@", "=", ":=") for c in node.children):
                 yield change("an expansion with @ or = may run or set something")
             pending.extend((child, self._fed(child, fed)) for child in reversed(node.children))
@@ -191,6 +195,11 @@ def _evaluates(node: Node, syntax: Syntax) -> str | None:
     if node.type == "arithmetic_expansion" and not re.search(r"[A-Za-z_$]", text):
         return None
     return "arithmetic on a value may run what the value says"
+
+
+def _nested_backticks(node: Node, syntax: Syntax) -> bool:
+    text = syntax.text(node)
+    return text.startswith("`") and ("\\" in text or syntax.masked.count(b"`") > 2)
 
 
 def _hides_commands(node: Node, syntax: Syntax) -> bool:

@@ -1,30 +1,19 @@
 """Findings about a shell text: what will not do what its author meant. Says nothing of what a command may change.
 
-Codes S001..S013 are this package's; `LEVELS` has how serious each is.
+The codes and how serious each is stand in `catalogue`.
 """
 
 from __future__ import annotations
 
 import re
 
-from tocsin.runbook.model import Finding, Level
+from tocsin.runbook.model import Finding
+from tocsin.runbook.shell.catalogue import CATALOGUE
 from tocsin.runbook.shell.contexts import uses
 from tocsin.runbook.shell.polls import read_poll
 from tocsin.runbook.shell.syntax import Syntax
 
-LEVELS = {
-    "S001": Level.WARNING,  # not understood
-    "S002": Level.WARNING,  # a comment ends a continued command
-    "S003": Level.INFO,  # a prompt was taken off
-    "S004": Level.WARNING,  # a placeholder where no value is safe
-    "S005": Level.INFO,  # watch is run as a poll
-    "S006": Level.WARNING,  # outdated name
-    "S007": Level.INFO,  # a placeholder is asked for
-    "S008": Level.INFO,  # sample output left out
-    "S009": Level.INFO,  # asks for a terminal
-    "S010": Level.WARNING,  # never ends
-    "S013": Level.INFO,  # reads one pod of many
-}
+LEVELS = {entry.code: entry.level for entry in CATALOGUE}
 _OUTDATED = (
     (r"\b(?:mean|total|min|max|stddev)_time\b(?=[\s\S]*pg_stat_statements)|"
      r"(?<=pg_stat_statements)[^;]*?\b(?:mean|total)_time\b",
