@@ -63,6 +63,11 @@ class Tx:
             wanted = wanted.where(c.number < below)
         return [_STATE.decode(row.state) for row in self._c.execute(wanted)]
 
+    def incident_counts(self) -> dict[str, int]:
+        """Incidents by status."""
+        counted = select(t.incident.c.status, func.count()).group_by(t.incident.c.status)
+        return {row[0]: row[1] for row in self._c.execute(counted)}
+
     def next_number(self) -> int:
         return (self._c.execute(select(func.max(t.incident.c.number))).scalar() or 0) + 1
 

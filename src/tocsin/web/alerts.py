@@ -1,0 +1,116 @@
+"""`POST /api/v1/alerts/...`: alerts in. Plain routes, for speed; 2xx only once every alert of the body is durable.
+
+A body is taken whole or not at all. Senders try again on 5xx only, so a body that cannot be read is their 4xx for good.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from types import MappingProxyType
+from typing import TypeAlias
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tocsin.bootstrap.house import House
+from tocsin.engine.credentials import API
+from tocsin.incident.alert import Alert
+from tocsin.incident.errors import PermissionRefused
+from tocsin.incident.policy import Role
+from tocsin.signals import alertmanager, generic, grafana
+from tocsin.web.auth import authorization, basic_password, house_of
+from tocsin.web.errors import Unauthenticated
+
+Decoder: TypeAlias = Callable[[bytes, datetime], list[Alert]]
+DECODERS: Mapping[str, Decoder] = MappingProxyType(
+    {
+        "alertmanager": lambda body, at: alertmanager.decode(body),
+        "grafana": lambda body, at: grafana.decode(body),
+        "generic": lambda body, at: generic.decode(body, at=at),
+    }
+)
+_FROM_ELSEWHERE = (
+    "alerts are taken from this machine only: set [sources.alerts] token in tocsin.toml and send it along "
+    "(Authorization: Bearer TOKEN, or ?token=TOKEN)"
+)
+_NOT_LET_IN = (
+    "send the token of [sources.alerts], or an API token with the role responder "
+    "(Authorization: Bearer TOKEN, or ?token=TOKEN)"
+)
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+def routes() -> list[Route]:
+    return [Route(f"/api/v1/alerts/{name}", _taking(decode), methods=["POST"]) for name, decode in DECODERS.items()]
+
+
+async def take(house: House, alerts: list[Alert]) -> Response:
+    """Hands decoded alerts over and says what came of each."""
+    receipts = await house.desk.receive(alerts)
+    return Response(msgspec.json.encode({"alerts": receipts}), media_type="application/json")
+
+
+async def authorize(request: Request, house: House) -> None:
+    """Lets a sender in by the alert token, an API token of a responder, or for being on this machine.
+
+    Raises Unauthenticated, or PermissionRefused for a token that may only look.
+    """
+    secret = _credential(request)
+    if secret and house.alert_token and _same(secret, house.alert_token):
+        return
+    actor = await house.credentials.check(secret, API) if secret else None
+    if actor is not None:
+        if not actor.role.includes(Role.RESPONDER):
+            raise PermissionRefused(f"{actor.name} is {actor.role}: sending alerts takes the role {Role.RESPONDER}")
+        return
+    if house.alert_token is None and _is_local(request):
+        return
+    raise Unauthenticated(_NOT_LET_IN if house.alert_token else _FROM_ELSEWHERE)
+
+
+def _taking(decode: Decoder) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        house = house_of(request)
+        await authorize(request, house)
+        return await take(house, decode(await request.body(), house.desk.now()))
+
+    return endpoint
+
+
+def _credential(request: Request) -> str:
+    scheme, given = authorization(request)
+    if scheme == "bearer":
+        return given
+    if scheme == "basic":
+        return basic_password(given) or ""
+    return request.query_params.get("token", "")
+
+
+def _same(given: str, token: str) -> bool:
+    """Compared in constant time, so that answers do not tell how much of a guess was right."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
+
+
+def _is_local(request: Request) -> bool:
+    """Whether a program on this machine asks by itself.
+
+    A proxy on this machine speaks for others, and so does a browser: pages of any site may post to loopback, and
+    browsers then say which site in Origin.
+    """
+    if any(name in request.headers for name in (*_FORWARDED, "origin")) or request.client is None:
+        return False
+    try:
+        address = ip_address(request.client.host)
+    except ValueError:
+        return False
+    return _plain(address).is_loopback
+
+
+def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """An IPv4 address that came over an IPv6 socket, as itself."""
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address

@@ -1,0 +1,31 @@
+"""The web application around a house: API, status documents, health. Starting and stopping is the server's business."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from tocsin import __version__
+from tocsin.bootstrap.house import House
+from tocsin.web import actions, alerts, commands, health, public, reading, stream
+from tocsin.web.guard import Guard
+from tocsin.web.idempotency import Idempotency
+from tocsin.web.openapi import DESCRIPTION, REFUSALS, describe
+from tocsin.web.problems import install
+
+
+def create_app(house: House) -> FastAPI:
+    """The app that serves this house."""
+    app = FastAPI(title="Tocsin", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None)
+    app.state.house = house
+    app.state.published = public.Published(house)
+    install(app)
+    app.router.routes.extend(alerts.routes())
+    for router in (reading.router, commands.router, actions.router, stream.router):
+        app.include_router(router, responses=REFUSALS)
+    for router in (public.router, health.router):
+        app.include_router(router)
+    describe(app)
+    # what is added last is outermost
+    app.add_middleware(Idempotency)
+    app.add_middleware(Guard, public_url=house.settings.public_url)
+    return app

@@ -1,0 +1,369 @@
+"""The JSON that the API gives, as types. Times are RFC 3339 in UTC, durations seconds; None is "not (yet)"."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+Instant: TypeAlias = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+class AlertJson(TypedDict):
+    """`incident` is the number of the incident it belongs to."""
+
+    fingerprint: str
+    status: str
+    name: str
+    summary: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    starts_at: Instant
+    ends_at: Instant | None
+    source: str
+    generator_url: str
+    first_seen_at: Instant
+    last_seen_at: Instant
+    incident: int | None
+
+
+class AlertsJson(TypedDict):
+    alerts: list[AlertJson]
+    next: str | None
+
+
+class DeadlineJson(TypedDict):
+    """`what` is owed by `who`, a role or a person; `overdue` is as of the answer."""
+
+    kind: str
+    due_at: Instant
+    what: str
+    who: str
+    key: str
+    overdue: bool
+
+
+class ItemJson(TypedDict):
+    """`due_at` is only on what is owed after the incident, once it is resolved."""
+
+    id: str
+    text: str
+    checklist: str
+    group: str
+    done: bool
+    by: str | None
+    at: Instant | None
+    note: str
+    due_at: Instant | None
+
+
+class EvidenceBriefJson(TypedDict):
+    """What a step found; its whole output is at `/api/v1/incidents/{id}/evidence/{evidence id}`."""
+
+    id: str
+    run: str
+    index: int
+    title: str
+    outcome: str
+    reason: str
+    exit_code: int | None
+    at: Instant | None
+
+
+class EvidenceJson(TypedDict):
+    id: str
+    run: str
+    index: int
+    title: str
+    command: str
+    outcome: str
+    reason: str
+    exit_code: int | None
+    stdout: str
+    stderr: str
+    cut_bytes: int
+    started_at: Instant
+    ended_at: Instant
+    sha256: str
+
+
+class AnswerJson(TypedDict):
+    question: str
+    slug: str
+    answer: str
+    by: str
+    at: Instant | None
+    reason: str
+
+
+class QuestionJson(TypedDict):
+    question: str
+    slug: str
+
+
+class LeafJson(TypedDict):
+    """`mitigation` is the slug to propose, `see` a document, `escalate` whether to call for somebody."""
+
+    action: str
+    command: str | None
+    mitigation: str | None
+    see: str | None
+    escalate: bool
+
+
+class DecisionJson(TypedDict):
+    """Where the incident stands in the tree: answered so far, then the next question or the leaf; None without one."""
+
+    path: list[AnswerJson]
+    question: QuestionJson | None
+    leaf: LeafJson | None
+
+
+class PageJson(TypedDict):
+    """`informed` is a notice that wakes nobody. `delivered` and `failed` are channels."""
+
+    key: str
+    role: str
+    person: str
+    at: Instant
+    cause: str
+    informed: bool
+    delivered: list[str]
+    failed: list[str]
+
+
+class UpdateJson(TypedDict):
+    template: str
+    text: str
+    at: Instant
+    by: str
+    missing: list[str]
+
+
+class ActionItemJson(TypedDict):
+    id: str
+    title: str
+    owner: str
+    due_at: Instant
+    kind: str
+    done_at: Instant | None
+
+
+class StepBriefJson(TypedDict):
+    index: int
+    title: str
+    status: str
+    outcome: str | None
+    reason: str
+    evidence: str | None
+
+
+class RunBriefJson(TypedDict):
+    id: str
+    procedure: str
+    title: str
+    purpose: str
+    status: str
+    by: str
+    started_at: Instant
+    ended_at: Instant | None
+    steps: list[StepBriefJson]
+
+
+StepJson = TypedDict(
+    "StepJson",
+    {
+        "index": int,
+        "title": str,
+        "kind": str,
+        "class": str,
+        "command": str,
+        "status": str,
+        "exit_code": int | None,
+        "outcome": str | None,
+        "reason": str,
+        "output": str,
+        "cut_bytes": int,
+        "evidence": str | None,
+        "started_at": Instant | None,
+        "ended_at": Instant | None,
+    },
+)
+
+
+class RunJson(TypedDict):
+    """`status` is running, done, failed, cancelled or unknown."""
+
+    id: str
+    incident: int
+    procedure: str
+    title: str
+    purpose: str
+    status: str
+    by: str
+    values: dict[str, str]
+    started_at: Instant
+    ended_at: Instant | None
+    steps: list[StepJson]
+
+
+ApprovalJson = TypedDict(
+    "ApprovalJson",
+    {
+        "id": str,
+        "status": str,
+        "class": str,
+        "needs": int,
+        "expires_at": Instant,
+        "slug": str,
+        "action": str,
+        "command": str,
+        "values": dict[str, str],
+        "requested_by": str,
+        "requested_at": Instant,
+        "approved_by": list[str],
+        "reason": str,
+        "evidence": str | None,
+        "ended_at": Instant | None,
+    },
+)
+
+
+class PublicUpdateJson(TypedDict):
+    status: str
+    text: str
+    at: Instant
+
+
+class PublicJson(TypedDict):
+    """What the public page says; None when nothing was published."""
+
+    status: str | None
+    title: str
+    updates: list[PublicUpdateJson]
+
+
+class VerificationJson(TypedDict):
+    """`status` is watching, passed or failed; a person may end it at `earliest_at`, it ends at `latest_at`."""
+
+    status: str
+    cause: str
+    reason: str
+    started_at: Instant
+    earliest_at: Instant
+    latest_at: Instant
+    run: str | None
+
+
+class IncidentBriefJson(TypedDict):
+    """`sla` is met, missed, pending or none: whether it was acknowledged in the time that its severity asks for."""
+
+    id: str
+    number: int
+    title: str
+    severity: str
+    status: str
+    service: str
+    opened_at: Instant
+    acknowledged_at: Instant | None
+    acknowledged_by: str | None
+    acknowledge_due_at: Instant | None
+    sla: str
+    mitigated_at: Instant | None
+    resolved_at: Instant | None
+    closed_at: Instant | None
+    commander: str | None
+    alerts_total: int
+    alerts_firing: int
+    link: str
+
+
+class IncidentJson(IncidentBriefJson):
+    """`alerts` are the first 100. `missing` is what keeps the incident from being resolved, in words."""
+
+    severity_reason: str
+    source: str
+    summary: str
+    impact_started_at: Instant | None
+    roles: dict[str, str]
+    facts: dict[str, str]
+    alerts: list[AlertJson]
+    deadlines: list[DeadlineJson]
+    checklist: list[ItemJson]
+    evidence: list[EvidenceBriefJson]
+    decision: DecisionJson
+    pages: list[PageJson]
+    runs: list[RunBriefJson]
+    approvals: list[ApprovalJson]
+    updates: list[UpdateJson]
+    action_items: list[ActionItemJson]
+    verification: VerificationJson | None
+    resolve_requested_by: str | None
+    missing: list[str]
+    public: PublicJson
+    version: int
+
+
+class IncidentsJson(TypedDict):
+    incidents: list[IncidentBriefJson]
+    next: str | None
+
+
+class EntryJson(TypedDict):
+    """A line of the timeline: `data` are the event's own fields, `text` says it in English."""
+
+    seq: int
+    at: Instant
+    actor: str
+    type: str
+    data: dict[str, Any]
+    text: str
+
+
+class StreamedJson(EntryJson):
+    incident: int
+    status: str
+    severity: str
+
+
+class RunStartedJson(TypedDict):
+    run: str
+
+
+class ApprovalAnswerJson(TypedDict):
+    approval: ApprovalJson
+
+
+class HolderJson(TypedDict):
+    id: str
+    name: str
+
+
+class DutyJson(TypedDict):
+    """Who holds `role`, empty when nobody does; `until` is when it changes next, None when it never does."""
+
+    role: str
+    people: list[HolderJson]
+    until: Instant | None
+
+
+class OnCallJson(TypedDict):
+    at: Instant
+    roles: list[DutyJson]
+
+
+class ReasonJson(TypedDict):
+    name: str
+    reason: str
+
+
+class ProblemJson(TypedDict, total=False):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[ReasonJson]
