@@ -7,6 +7,7 @@ from pathlib import PurePath
 from tocsin.runbook.findings import CATALOGUE
 from tocsin.runbook.model import Finding, Level, Reading
 from tocsin.runbook.report import Json
+from tocsin.runbook.shell.catalogue import CATALOGUE as SHELL_CATALOGUE
 
 _LEVELS = {Level.ERROR: "error", Level.WARNING: "warning", Level.INFO: "note"}
 
@@ -31,7 +32,7 @@ def _rules(readings: list[Reading]) -> list[str]:
 
 
 def _rule(code: str) -> Json:
-    known = next((entry for entry in CATALOGUE if entry.code == code), None)
+    known = next((entry for entry in (*CATALOGUE, *SHELL_CATALOGUE) if entry.code == code), None)
     if known is None:
         return {"id": code}
     return {

@@ -1,4 +1,4 @@
-"""The catalogue of what can be said of shell texts: codes S001 to S013. A number that is missing was never given out."""
+"""What can be said of shell texts: codes S001 to S013, of which some numbers were never given out."""
 
 from __future__ import annotations
 
