@@ -1,0 +1,241 @@
+"""The API's answers, as far as the command line shows them. A field the server leaves out is empty, one it adds is
+passed over: an older command line goes on working against a newer server."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct, field
+
+
+class Deadline(Struct, frozen=True):
+    due_at: datetime
+    what: str = ""
+    who: str = ""
+    kind: str = ""
+    overdue: bool = False
+
+
+class Item(Struct, frozen=True):
+    """One thing to tick; `group` is `verification`, `follow_up`, `post_incident` or `other`."""
+
+    id: str
+    text: str = ""
+    checklist: str = ""
+    group: str = ""
+    done: bool = False
+    by: str | None = None
+    note: str = ""
+    due_at: datetime | None = None
+
+
+class AnsweredQuestion(Struct, frozen=True):
+    question: str
+    answer: str
+    by: str = ""
+    reason: str = ""
+
+
+class Question(Struct, frozen=True):
+    question: str
+    slug: str
+
+
+class Leaf(Struct, frozen=True):
+    action: str
+    command: str | None = None
+    mitigation: str | None = None
+    see: str | None = None
+    escalate: bool = False
+
+
+class Decision(Struct, frozen=True):
+    """Answered so far, then the next question or the leaf; neither where the runbook has no tree."""
+
+    path: tuple[AnsweredQuestion, ...] = ()
+    question: Question | None = None
+    leaf: Leaf | None = None
+
+
+class Page(Struct, frozen=True):
+    role: str
+    person: str
+    at: datetime
+    informed: bool = False
+    delivered: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+
+
+class ActionItem(Struct, frozen=True):
+    id: str
+    title: str
+    owner: str
+    due_at: datetime
+    kind: str = ""
+    done_at: datetime | None = None
+
+
+class Step(Struct, frozen=True):
+    """A step of a run; `command`, `output` and `cut_bytes` only where the whole run was asked for."""
+
+    title: str
+    index: int = 0
+    status: str = ""
+    outcome: str | None = None
+    reason: str = ""
+    exit_code: int | None = None
+    command: str = ""
+    output: str = ""
+    cut_bytes: int = 0
+
+
+class Run(Struct, frozen=True):
+    """`status` is running, done, failed, cancelled or unknown."""
+
+    id: str
+    status: str
+    title: str = ""
+    procedure: str = ""
+    purpose: str = ""
+    steps: tuple[Step, ...] = ()
+
+
+class RunStarted(Struct, frozen=True):
+    run: str
+
+
+class Approval(Struct, frozen=True):
+    """`status` is pending, approved, rejected, expired, running, done, failed or unknown."""
+
+    id: str
+    status: str
+    expires_at: datetime
+    step_class: str = field(default="", name="class")
+    needs: int = 1
+    slug: str = ""
+    action: str = ""
+    command: str = ""
+    values: dict[str, str] = {}
+    requested_by: str = ""
+    approved_by: tuple[str, ...] = ()
+    reason: str = ""
+    evidence: str | None = None
+
+
+class Proposed(Struct, frozen=True):
+    approval: Approval
+
+
+class Verification(Struct, frozen=True):
+    status: str
+    earliest_at: datetime
+    latest_at: datetime
+    cause: str = ""
+    reason: str = ""
+
+
+class Public(Struct, frozen=True):
+    status: str | None = None
+    title: str = ""
+
+
+class Brief(Struct, frozen=True):
+    """An incident as lists show it."""
+
+    number: int
+    title: str
+    severity: str
+    status: str
+    opened_at: datetime
+    service: str = ""
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    acknowledge_due_at: datetime | None = None
+    sla: str = ""
+    mitigated_at: datetime | None = None
+    resolved_at: datetime | None = None
+    closed_at: datetime | None = None
+    commander: str | None = None
+    alerts_total: int = 0
+    alerts_firing: int = 0
+    link: str = ""
+
+
+class Incident(Brief, frozen=True):
+    """`missing` is what keeps it from being resolved, in words."""
+
+    severity_reason: str = ""
+    summary: str = ""
+    roles: dict[str, str] = {}
+    facts: dict[str, str] = {}
+    deadlines: tuple[Deadline, ...] = ()
+    checklist: tuple[Item, ...] = ()
+    decision: Decision = Decision()
+    pages: tuple[Page, ...] = ()
+    runs: tuple[Run, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    action_items: tuple[ActionItem, ...] = ()
+    verification: Verification | None = None
+    resolve_requested_by: str | None = None
+    missing: tuple[str, ...] = ()
+    public: Public = Public()
+
+    def approval(self, id_: str) -> Approval | None:
+        return next((a for a in self.approvals if a.id == id_), None)
+
+
+class Incidents(Struct, frozen=True):
+    incidents: tuple[Brief, ...]
+    next: str | None = None
+
+
+class Entry(Struct, frozen=True):
+    seq: int
+    at: datetime
+    actor: str = ""
+    text: str = ""
+
+
+class Evidence(Struct, frozen=True):
+    stdout: str = ""
+    stderr: str = ""
+    cut_bytes: int = 0
+
+
+class BookPlaceholder(Struct, frozen=True):
+    name: str
+
+
+class BookStep(Struct, frozen=True):
+    title: str
+    kind: str = ""
+    step_class: str = field(default="", name="class")
+    placeholders: tuple[BookPlaceholder | str, ...] = ()
+
+
+class BookProcedure(Struct, frozen=True):
+    title: str
+    slug: str
+    steps: tuple[BookStep, ...] = ()
+
+
+class BookMitigation(Struct, frozen=True):
+    action: str
+    slug: str
+    when: str = ""
+    command: str | None = None
+    step_class: str | None = field(default=None, name="class")
+
+
+class Indicator(Struct, frozen=True):
+    severity: str
+    text: str
+
+
+class Book(Struct, frozen=True):
+    """The runbook in force."""
+
+    procedures: tuple[BookProcedure, ...] = ()
+    mitigations: tuple[BookMitigation, ...] = ()
+    leaf_actions: tuple[BookMitigation, ...] = ()
+    indicators: tuple[Indicator, ...] = ()

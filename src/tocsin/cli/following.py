@@ -1,0 +1,197 @@
+"""Runs and mitigations, followed until they end. They run at the server: whoever stops following stops nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from tocsin.channels.text import one_line
+from tocsin.cli import answers as a
+from tocsin.cli import render
+from tocsin.cli.client import Client, ServerError
+from tocsin.cli.complaints import FAILED, complain
+from tocsin.cli.responding import INTERRUPTED, at, now, told
+from tocsin.cli.terminal import put, put_json
+
+LOOK_SECONDS = 0.5
+UNDER_WAY = ("approved", "running")
+
+
+def procedures(number: int, *, as_json: bool) -> int:
+    return _book(as_json, lambda book: render.procedures(book, number))
+
+
+def mitigations(number: int, *, as_json: bool) -> int:
+    return _book(as_json, lambda book: render.mitigations(book, number))
+
+
+def _book(as_json: bool, lines: Callable[[a.Book], list[str]]) -> int:
+    def show(server: Client) -> int:
+        answer = server.get("/runbook")
+        book = answer.read(a.Book)
+        put_json(answer.body) if as_json else put(lines(book))
+        return 0
+
+    return told(show)
+
+
+def run(number: int, slug: str, *, steps: Sequence[int], values: Mapping[str, str], as_json: bool) -> int:
+    """Starts a procedure and prints each step as it ends; 1 when the run failed or its end is not known."""
+
+    def start(server: Client) -> int:
+        body = {"steps": list(steps) or None, "values": dict(values) or None}
+        started = server.post(at(number, "procedures", slug), body).read(a.RunStarted).run
+        return _followed(lambda: _follow_run(server, at(number, "runs", started), as_json=as_json), "the run", number)
+
+    return told(start)
+
+
+def _follow_run(server: Client, path: str, *, as_json: bool) -> int:
+    printed: set[int] = set()
+    while True:
+        answer = server.get(path)
+        run = answer.read(a.Run)
+        for step in run.steps if not as_json else ():
+            if step.outcome is not None and step.index not in printed:
+                printed.add(step.index)
+                put(render.step(step))
+        if run.status != "running":
+            put_json(answer.body) if as_json else put([f"Run {one_line(run.title)}: {run.status}."])
+            return 0 if run.status == "done" else FAILED
+        time.sleep(LOOK_SECONDS)
+
+
+def mitigate(number: int, slug: str, *, values: Mapping[str, str], approved: bool, as_json: bool) -> int:
+    """Proposes a mitigation; `approved` also says yes, and follows it to its outcome."""
+
+    def propose(server: Client) -> int:
+        answer = server.post(at(number, "mitigations", slug), {"values": dict(values) or None})
+        found = answer.read(a.Proposed).approval
+        if not as_json:
+            put(render.approval(found, number, now()))
+        if not approved:
+            return _said(answer.body if as_json else None)
+        return _decide(server, number, found.id, as_json=as_json)
+
+    return told(propose)
+
+
+def approve(number: int, approval: str | None, *, as_json: bool) -> int:
+    """Approves, shows what, and follows it to its outcome."""
+
+    def do(server: Client) -> int:
+        chosen = _pending(server, number, approval)
+        if not as_json:
+            put(render.approval(chosen, number, now()))
+        return _decide(server, number, chosen.id, as_json=as_json)
+
+    return told(do)
+
+
+def reject(number: int, approval: str | None, *, reason: str, as_json: bool) -> int:
+    def do(server: Client) -> int:
+        chosen = _pending(server, number, approval)
+        body = {"decision": "reject", "reason": reason}
+        answer = server.post(at(number, "approvals", chosen.id), body)
+        if as_json:
+            return _said(answer.body)
+        put([f"{one_line(chosen.action)}: {answer.read(a.Proposed).approval.status}."])
+        return 0
+
+    return told(do)
+
+
+def settle(number: int, approval: str, *, outcome: str, reason: str, as_json: bool) -> int:
+    """Says what came of a mitigation whose outcome was unknown."""
+
+    def do(server: Client) -> int:
+        answer = server.post(at(number, "approvals", approval, "settle"), {"outcome": outcome, "reason": reason})
+        if as_json:
+            return _said(answer.body)
+        found = answer.read(a.Proposed).approval
+        put([f"{one_line(found.action)}: {found.status}."])
+        return 0
+
+    return told(do)
+
+
+def _pending(server: Client, number: int, approval: str | None) -> a.Approval:
+    """The approval named, else the only one that waits. Raises ServerError when there is none, or several."""
+    incident = server.get(at(number)).read(a.Incident)
+    if approval is not None:
+        found = incident.approval(approval)
+        if found is None:
+            raise ServerError(f"incident {number} has no approval {approval!r}: tocsin show {number} lists them")
+        return found
+    waiting = [one for one in incident.approvals if one.status == "pending"]
+    if len(waiting) == 1:
+        return waiting[0]
+    if not waiting:
+        raise ServerError(f"nothing waits for an approval: propose with `tocsin mitigate {number}`")
+    names = ", ".join(f"{one.id} ({one.action})" for one in waiting)
+    raise ServerError(f"several wait for an approval: name one of {names}")
+
+
+def _decide(server: Client, number: int, approval: str, *, as_json: bool) -> int:
+    answer = server.post(at(number, "approvals", approval), {"decision": "approve"})
+    found = answer.read(a.Proposed).approval
+    if found.status == "pending":
+        return _said(answer.body) if as_json else _another(found, number)
+    if not as_json:
+        put(["Approved. It runs at the server ..."])
+    return _followed(lambda: _follow_approval(server, number, approval, as_json=as_json), "the mitigation", number)
+
+
+def _another(found: a.Approval, number: int) -> int:
+    put([f"Your yes is recorded. {render.needed(found)}", f"Another person: tocsin approve {number} {found.id}"])
+    return 0
+
+
+def _follow_approval(server: Client, number: int, approval: str, *, as_json: bool) -> int:
+    while True:
+        answer = server.get(at(number))
+        found = answer.read(a.Incident).approval(approval)
+        if found is None:
+            raise ServerError(f"approval {approval} is gone from incident {number}: tocsin timeline {number}")
+        if found.status not in UNDER_WAY:
+            return _ended(server, number, found, answer.body if as_json else None)
+        time.sleep(LOOK_SECONDS)
+
+
+def _ended(server: Client, number: int, found: a.Approval, body: bytes | None) -> int:
+    if body is not None:
+        raw = msgspec.json.decode(body)["approvals"]
+        one = next(each for each in raw if each["id"] == found.id)
+        put_json(json.dumps({"approval": one}, ensure_ascii=False).encode())
+    else:
+        if found.evidence is not None:
+            kept = server.get(at(number, "evidence", found.evidence)).read(a.Evidence)
+            put(
+                render.output(
+                    "\n".join(t for t in (kept.stdout.rstrip("\n"), kept.stderr) if t.strip()), kept.cut_bytes
+                )
+            )
+        why = f": {one_line(found.reason)}" if found.reason else ""
+        put([f"{one_line(found.action)}: {found.status}{why}"])
+        if found.status == "unknown":
+            put([f"Look whether it took effect, then: tocsin settle {number} {found.id} done|failed"])
+    return 0 if found.status == "done" else FAILED
+
+
+def _followed(follow: Callable[[], int], what: str, number: int) -> int:
+    """Ctrl-C ends the following, and says that nothing else ends."""
+    try:
+        return follow()
+    except KeyboardInterrupt:
+        return complain(f"no longer following: {what} goes on at the server: tocsin show {number}", code=INTERRUPTED)
+    except ServerError as exc:
+        raise ServerError(f"{exc}; {what} may go on at the server: tocsin show {number}", status=exc.status) from None
+
+
+def _said(body: bytes | None) -> int:
+    if body is not None:
+        put_json(body)
+    return 0

@@ -1,0 +1,300 @@
+"""The API's answers as text for a terminal: plain, aligned, made for 80 columns. Pure: `now` is an argument.
+
+Every word that comes from the server is cleaned: an alert's summary or a pod's log may carry escape codes.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from tocsin.channels.text import clean, one_line
+from tocsin.cli import answers as a
+
+WIDTH = 80
+OUTPUT_LIMIT = 1_000_000
+OVER = ("resolved", "closed")
+_INDENT = "  "
+
+
+def listed(found: a.Incidents) -> list[str]:
+    """A line an incident, newest first."""
+    if not found.incidents:
+        return ["No incident."]
+    rows = [(f"#{i.number}", i.severity, i.status, stamp(i.opened_at), one_line(i.title)) for i in found.incidents]
+    more = ["There are more: ask with a higher --limit."] if found.next else []
+    return [*table([("", "", "", "OPENED (UTC)", ""), *rows] if rows else []), *more]
+
+
+def shown(incident: a.Incident, now: datetime) -> list[str]:
+    """An incident in full: head, what is owed, what was found, what was decided, who was told."""
+    parts: list[tuple[str, Sequence[str]]] = [
+        ("Owed next (UTC)", owed(incident.deadlines, now)),
+        ("Missing before it is resolved", [f"- {one_line(m)}" for m in incident.missing]),
+        ("Facts", [f"{one_line(k)}: {one_line(v)}" for k, v in incident.facts.items()]),
+        *((f"{one_line(r.title)} ({r.status}, run {one_line(r.id)})", outcomes(r)) for r in incident.runs),
+        ("Decision", decided(incident.decision, incident.number)),
+        ("Mitigations", [line for one in incident.approvals for line in approval(one, incident.number, now)]),
+        ("Verification", _verified(incident.verification)),
+        ("Pages (UTC)", _pages(incident.pages)),
+        ("Action items", _actions(incident.action_items, now)),
+    ]
+    lines = _head(incident, now)
+    for heading, rows in parts:
+        if rows and not (heading.startswith("Missing") and incident.status in ("open", *OVER)):
+            lines += ["", one_line(heading), *(f"{_INDENT}{row}" for row in rows)]
+    return lines
+
+
+def brief(incident: a.Incident, now: datetime) -> list[str]:
+    """Where an incident stands, in a line or two: what is shown after a command."""
+    first = incident.deadlines[:1]
+    lines = [f"#{incident.number} {incident.severity} {incident.status}: {one_line(incident.title)}"]
+    return lines + [f"Next: {one_line(d.what)}, {_when(d, now)}{_by(d.who)}" for d in first]
+
+
+def owed(deadlines: Iterable[a.Deadline], now: datetime) -> list[str]:
+    return table([(_when(d, now), stamp(d.due_at, now), one_line(d.what), one_line(d.who)) for d in deadlines])
+
+
+def outcomes(run: a.Run) -> list[str]:
+    """A line a step: what came of it."""
+    rows = [(_outcome(s), f"{s.index}.", _with_reason(s.title, s.reason)) for s in run.steps]
+    return table(rows)
+
+
+def step(found: a.Step) -> list[str]:
+    """One step of a run with its output."""
+    head = f"{found.index}. {one_line(found.title)}: {_outcome(found)}"
+    code = f" (exit {found.exit_code})" if found.exit_code else ""
+    lines = [head + code, *wrapped(found.reason, indent="   ")]
+    return [*lines, *output(found.output, found.cut_bytes)]
+
+
+def output(text: str, cut_bytes: int = 0) -> list[str]:
+    """What a command wrote, set off by a bar; never wrapped, so that its columns stay."""
+    lines = clean(text, limit=OUTPUT_LIMIT).expandtabs().rstrip().splitlines() if text.strip() else []
+    cut = [f"({cut_bytes} bytes were left out)"] if cut_bytes else []
+    return [f"   | {line}".rstrip() for line in [*lines, *cut]]
+
+
+def decided(decision: a.Decision, number: int) -> list[str]:
+    """The way through the tree so far, and what comes next."""
+    lines = []
+    for one in decision.path:
+        said = f"{one_line(one.question)} {one.answer.upper()}{_by(one.by)}"
+        lines += wrapped(said + (f": {one_line(one.reason)}" if one.reason else ""))
+    if decision.question is not None:
+        lines += wrapped(f"Now: {one_line(decision.question.question)}")
+        lines.append(f"     tocsin answer {number} yes|no|unknown")
+    if decision.leaf is not None:
+        lines += _leaf(decision.leaf, number)
+    return lines
+
+
+def approval(one: a.Approval, number: int, now: datetime) -> list[str]:
+    """A proposal with its command as it would run, and whose yes is still needed."""
+    lines = [f"{one_line(one.id)}. {one_line(one.action)}: {one.status}"]
+    lines += [f"   $ {line}" for line in clean(one.command).splitlines()]
+    lines += [f"   {one_line(k)} = {one_line(v)}" for k, v in one.values.items()]
+    if one.reason:
+        lines += wrapped(one.reason, indent="   ")
+    if one.status == "pending":
+        lines += wrapped(f"{needed(one)} It expires {_in(one.expires_at - now)}.", indent="   ")
+        lines.append(f"   tocsin approve {number} {one_line(one.id)}")
+    if one.status == "unknown":
+        lines.append(f"   tocsin settle {number} {one_line(one.id)} done|failed")
+    return lines
+
+
+def needed(one: a.Approval) -> str:
+    """Who must still approve, in a sentence."""
+    who = f" (approved by {', '.join(map(one_line, one.approved_by))})" if one.approved_by else ""
+    harm = f"It is {one.step_class}: " if one.step_class else ""
+    if one.needs > 1:
+        return f"{harm}{one.needs} different people must approve{who}."
+    return f"{harm}one responder must approve{who}."
+
+
+def checklist(items: Sequence[a.Item]) -> list[str]:
+    """Every item with its number for `tocsin tick`, under its list's title."""
+    lines: list[str] = []
+    title = None
+    for n, item in enumerate(items, start=1):
+        if item.checklist != title:
+            lines += ([""] if lines else []) + [one_line(item.checklist)]
+            title = item.checklist
+        said = f"{one_line(item.text)}{_by(item.by or '') if item.done else ''}"
+        mark = f"{n:>3} [{'x' if item.done else ' '}] "
+        lines += textwrap.wrap(said, WIDTH, initial_indent=mark, subsequent_indent=" " * len(mark)) or [mark]
+        if item.note:
+            lines += wrapped(item.note, indent=" " * len(mark))
+    return lines
+
+
+def entries(found: Iterable[a.Entry], *, day: str = "") -> Iterator[str]:
+    """The timeline's lines, with a line for each day; `day` is the one already shown."""
+    for entry in found:
+        at = entry.at.astimezone(UTC)
+        if f"{at:%Y-%m-%d}" != day:
+            day = f"{at:%Y-%m-%d}"
+            yield f"{day} (UTC)"
+        head = f"{at:%H:%M:%S}  {one_line(entry.actor)[:12]:12}  "
+        yield from textwrap.wrap(
+            one_line(entry.text, limit=2_000), WIDTH, initial_indent=head, subsequent_indent=" " * len(head)
+        ) or [head.rstrip()]
+
+
+def procedures(book: a.Book, number: int) -> list[str]:
+    """The procedures that can be run, with the values they ask for."""
+    if not book.procedures:
+        return ["The runbook has no procedures."]
+    rows = []
+    for p in book.procedures:
+        asked = dict.fromkeys(x if isinstance(x, str) else x.name for s in p.steps for x in s.placeholders)
+        wanted = " ".join(f"--value {one_line(name)}=..." for name in asked)
+        rows.append((one_line(p.slug), _steps(len(p.steps)), f"{one_line(p.title)}  {wanted}".rstrip()))
+    return [*table(rows), f"Run one: tocsin run {number} {one_line(book.procedures[0].slug)}"]
+
+
+def mitigations(book: a.Book, number: int) -> list[str]:
+    """The mitigations that can be proposed, each with its command."""
+    can = [m for m in (*book.mitigations, *book.leaf_actions) if m.command]
+    if not can:
+        return ["The runbook has no mitigation with a command."]
+    lines: list[str] = []
+    for m in can:
+        lines += [
+            f"{one_line(m.slug)}  {one_line(m.when or m.action)}",
+            *(f"   $ {c}" for c in clean(m.command or "").splitlines()),
+        ]
+    return [*lines, f"Propose one: tocsin mitigate {number} {one_line(can[0].slug)}"]
+
+
+def indicators(book: a.Book) -> list[str]:
+    """What speaks for each severity."""
+    lines: list[str] = []
+    for name in dict.fromkeys(i.severity for i in book.indicators):
+        lines.append(one_line(name))
+        for i in book.indicators:
+            lines += wrapped(f"- {one_line(i.text)}", indent=_INDENT) if i.severity == name else []
+    return lines or ["The runbook names no indicators."]
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows in columns; the last column is as wide as it likes."""
+    if not rows:
+        return []
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]) - 1)]
+    lined = ("  ".join([*(f"{cell:{w}}" for cell, w in zip(row, widths, strict=False)), row[-1]]) for row in rows)
+    return [line.rstrip() for line in lined]
+
+
+def wrapped(text: str, *, indent: str = "") -> list[str]:
+    said = one_line(text, limit=4_000)
+    return textwrap.wrap(said, WIDTH - len(_INDENT), initial_indent=indent, subsequent_indent=indent + _INDENT)
+
+
+def stamp(at: datetime, now: datetime | None = None) -> str:
+    """`13:04` for the same day as `now`, else with its date; always UTC."""
+    at = at.astimezone(UTC)
+    same = now is not None and at.date() == now.astimezone(UTC).date()
+    return f"{at:%H:%M}" if same else f"{at:%Y-%m-%d %H:%M}"
+
+
+def span(length: timedelta) -> str:
+    """`45s`, `12m`, `2h 05m`, `3d 4h`."""
+    seconds = int(abs(length.total_seconds()))
+    if seconds < 60:
+        return f"{seconds}s"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if minutes < 60:
+        return f"{minutes}m"
+    return f"{hours}h {minutes % 60:02}m" if hours < 48 else f"{days}d {hours % 24}h"
+
+
+def _head(i: a.Incident, now: datetime) -> list[str]:
+    lines = textwrap.wrap(f"#{i.number} {one_line(i.severity)} {i.status.upper()}  {one_line(i.title)}", WIDTH)
+    ended = i.resolved_at or now
+    about = [
+        ("Opened", f"{stamp(i.opened_at, now)} UTC, {span(ended - i.opened_at)} {'long' if i.resolved_at else 'ago'}"),
+        ("Acknowledged", _acknowledged(i, now)),
+        ("Mitigated", f"{stamp(i.mitigated_at, now)} UTC" if i.mitigated_at else ""),
+        ("Resolved", f"{stamp(i.resolved_at, now)} UTC" if i.resolved_at else ""),
+        ("Service", one_line(i.service)),
+        ("Commander", one_line(i.commander or "")),
+        ("Alerts", f"{i.alerts_firing} firing of {i.alerts_total}" if i.alerts_total else ""),
+        ("Public", one_line(i.public.status or "")),
+        ("Severity", one_line(i.severity_reason)),
+        ("Page", one_line(i.link, limit=500)),
+    ]
+    return [*lines, *table([(k, v) for k, v in about if v])]
+
+
+def _acknowledged(i: a.Incident, now: datetime) -> str:
+    due = f"due {stamp(i.acknowledge_due_at, now)} UTC" if i.acknowledge_due_at else ""
+    if i.acknowledged_at is None:
+        return "nobody yet" + (f", {due}" if due else "")
+    kept = f" ({i.sla}, {due})" if due and i.sla in ("met", "missed") else ""
+    return f"{stamp(i.acknowledged_at, now)} UTC{_by(i.acknowledged_by or '')}{kept}"
+
+
+def _leaf(leaf: a.Leaf, number: int) -> list[str]:
+    lines = wrapped(f"So: {one_line(leaf.action)}")
+    lines += [f"     $ {line}" for line in clean(leaf.command or "").splitlines()]
+    if leaf.see:
+        lines += wrapped(f"     See {one_line(leaf.see)}")
+    if leaf.escalate:
+        lines.append(f"     tocsin escalate {number}")
+    return lines
+
+
+def _verified(v: a.Verification | None) -> list[str]:
+    if v is None:
+        return []
+    until = f": until {stamp(v.earliest_at)} UTC at the earliest, {stamp(v.latest_at)} at the latest"
+    return wrapped(v.status + (until if v.status == "watching" else f": {v.reason}" if v.reason else ""))
+
+
+def _pages(pages: Iterable[a.Page]) -> list[str]:
+    return table([(stamp(p.at), one_line(p.role), one_line(p.person), _delivery(p)) for p in pages])
+
+
+def _delivery(p: a.Page) -> str:
+    way = "informed" if p.informed else "paged"
+    sent = f" by {', '.join(map(one_line, p.delivered))}" if p.delivered else ""
+    return way + sent + (f", FAILED: {', '.join(map(one_line, p.failed))}" if p.failed else "")
+
+
+def _actions(items: Iterable[a.ActionItem], now: datetime) -> list[str]:
+    rows = []
+    for i in items:
+        late = "OVERDUE" if i.due_at < now else "due"
+        state = "done" if i.done_at else f"{late} {stamp(i.due_at, now)}"
+        rows.append((f"{one_line(i.id)}.", state, one_line(i.owner), one_line(i.title)))
+    return table(rows)
+
+
+def _outcome(found: a.Step) -> str:
+    return one_line(found.outcome or {"running": "...", "not_run": "not run"}.get(found.status, found.status))
+
+
+def _with_reason(title: str, reason: str) -> str:
+    return one_line(title) + (f" - {one_line(reason, limit=100)}" if reason else "")
+
+
+def _when(d: a.Deadline, now: datetime) -> str:
+    return f"OVERDUE {span(now - d.due_at)}" if d.overdue or d.due_at < now else _in(d.due_at - now)
+
+
+def _in(length: timedelta) -> str:
+    return f"in {span(length)}"
+
+
+def _by(who: str) -> str:
+    return f" by {one_line(who)}" if who else ""
+
+
+def _steps(count: int) -> str:
+    return f"{count} step" + ("" if count == 1 else "s")
