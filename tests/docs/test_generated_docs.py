@@ -29,7 +29,7 @@ def links(page: Path) -> list[str]:
     ]
 
 
-def test_the_generated_pages_are_what_the_code_says():
+def test_the_generated_pages_are_what_the_code_says() -> None:
     done = docs("--check")
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -49,7 +49,8 @@ def test_every_relative_link_leads_to_a_file(page: Path):
     assert dead == []
 
 
-def test_every_finding_is_explained_once():
+def test_every_finding_is_explained_once() -> None:
     text = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
     codes = re.findall(r"^### ([RS]\d{3}) · ", text, re.MULTILINE)
-    assert codes and len(codes) == len(set(codes))
+    assert codes
+    assert len(codes) == len(set(codes))
