@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
+import structlog
 from msgspec import Struct
 
+from tocsin.engine.errors import Unavailable
 from tocsin.engine.ledger import Addressing, Ledger
 from tocsin.engine.policies import Policies
 from tocsin.engine.ports import Clock
@@ -18,7 +20,9 @@ from tocsin.incident import events as e
 from tocsin.incident.policy import Actor, Context
 from tocsin.incident.state import Incident
 
+log = structlog.get_logger()
 T = TypeVar("T")
+AGAIN_SECONDS = 0.5
 Decision = Callable[[Incident, Context], Sequence[e.Event]]
 
 
@@ -53,6 +57,15 @@ class Core:
         if appended:
             self._tell([Committed(incident, entry) for incident, entry in appended])
         return result
+
+    async def record(self, job: Callable[[Ledger], T]) -> T:
+        """Like `transact`, for what was done outside already: tried again for as long as the database refuses."""
+        while True:
+            try:
+                return await self.transact(job)
+            except Unavailable as exc:
+                log.warning("not_recorded_yet", reason=str(exc))
+                await asyncio.sleep(AGAIN_SECONDS)
 
     async def read(self, job: Callable[[Transaction], T]) -> T:
         return await asyncio.to_thread(self.storage.read, job)
@@ -93,9 +106,10 @@ class Core:
     def _tell(self, committed: Sequence[Committed]) -> None:
         for waker in self._wakers:
             waker.set()
-        for queue in self._subscribers:
+        for queue in tuple(self._subscribers):
             if queue.qsize() > BEHIND:
                 queue.put_nowait(None)
+                self._subscribers.discard(queue)
             else:
                 for one in committed:
                     queue.put_nowait(one)

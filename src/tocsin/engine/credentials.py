@@ -56,7 +56,9 @@ class Credentials:
     async def redeem(self, secret: str) -> Actor | None:
         """Uses up a one-time secret; None when it was used, has expired, or never was."""
         found = await self.check(secret, ONCE)
-        used = found and await self._core.transact(lambda ledger: ledger.tx.drop_token(digest(secret)))
+        if found is None:
+            return None
+        used = await self._core.transact(lambda ledger: ledger.tx.drop_token(digest(secret)))
         return found if used else None
 
     async def nobody_yet(self) -> bool:
@@ -69,7 +71,7 @@ class Credentials:
         return hmac.new(self._secret_key, b"csrf:" + digest(session).encode(), hashlib.sha256).hexdigest()
 
     def csrf_matches(self, session: str, given: str) -> bool:
-        return hmac.compare_digest(self.csrf(session), given)
+        return hmac.compare_digest(self.csrf(session).encode(), given.encode("utf-8", "surrogatepass"))
 
     async def _mint(self, name: str, role: Role, kind: str, lasts: timedelta) -> str:
         secret = f"tocsin_{secrets.token_urlsafe(32)}"

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from tocsin.diagnosis.answering import answer as decide_answer
 from tocsin.diagnosis.walk import Position, walk
-
 from tocsin.engine.core import Committed, Core, Decision, new_id
 from tocsin.engine.errors import NotFound
 from tocsin.engine.intake import Receipt, Service, receive

@@ -1,6 +1,7 @@
 """What the engine says no to, beside the incident's own refusals (`tocsin.incident.errors`).
 
-NotFound   no such incident, procedure, mitigation, run ... (HTTP 404)
+NotFound      no such incident, procedure, mitigation, run ... (HTTP 404)
+Unavailable   the database refuses now (HTTP 503): what was asked was not done, ask again later
 """
 
 from __future__ import annotations
@@ -8,3 +9,7 @@ from __future__ import annotations
 
 class NotFound(Exception):
     pass
+
+
+class Unavailable(Exception):
+    """Base of what a storage raises when it cannot take or give anything now."""

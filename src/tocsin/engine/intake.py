@@ -67,9 +67,14 @@ def _told_apart(known: AlertRecord | None, alert: Alert) -> str:
     if alert.status is before.status:
         again = alert.status is AlertStatus.FIRING or alert.starts_at == before.starts_at
         return "repeated" if again else "new"
-    if alert.status is AlertStatus.FIRING and before.ends_at is not None and alert.starts_at < before.ends_at:
+    if alert.status is AlertStatus.FIRING and not _after_the_end(alert, before):
         return "stale"
     return "new"
+
+
+def _after_the_end(alert: Alert, before: Alert) -> bool:
+    """Whether a firing alert began after the resolved one ended; a sender that gives no end gives another start."""
+    return alert.starts_at > before.starts_at if before.ends_at is None else alert.starts_at >= before.ends_at
 
 
 def _began_again_after_the_end(ledger: Ledger, known: AlertRecord | None, alert: Alert) -> bool:

@@ -15,6 +15,7 @@ from tocsin.engine.records import WorkItem
 from tocsin.engine.running import StepWorker
 from tocsin.engine.sending import Sender
 from tocsin.incident import clock
+from tocsin.incident.events import RunFinished
 from tocsin.incident.policy import TOCSIN
 from tocsin.incident.work import Execute, Send
 
@@ -23,8 +24,13 @@ LONGEST_NAP = 1.0
 BATCH = 200
 LEASE = timedelta(seconds=30)
 RENEW_SECONDS = 10.0
-SENDERS, RUNNERS = 16, 24
+POOLS = {"send": 16, "execute": 64, "mitigate": 8}
+"""How many of each kind of work are in hand at most. Runs wait much (a verification watches for half an hour), and an
+approved mitigation must not wait for them."""
+GIVE_UP = 6
+"""After how many attempts a run that breaks each time is called failed."""
 AFTER_TROUBLE = timedelta(minutes=1)
+SOON = timedelta(seconds=5)
 ROUNDS = 200
 """How many due things one incident may do in one go: more than any ladder has, fewer than a loop without end."""
 
@@ -37,8 +43,7 @@ class Engine:
         self._sender = sender
         self._worker = worker
         self._owner = owner
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._in_hand: dict[str, int] = {"send": 0, "step": 0}
+        self._in_hand: dict[asyncio.Task[None], WorkItem] = {}
         self._waker: asyncio.Event | None = None
         self.alive: datetime | None = None
 
@@ -53,9 +58,25 @@ class Engine:
             while True:
                 await self._turn()
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self.stop_work()
+
+    async def step(self) -> None:
+        """One turn: what is due is decided, what is owed is begun."""
+        await self.tick()
+        for kind, most in POOLS.items():
+            await self._claim(kind, most)
+
+    async def finished(self) -> None:
+        """Returns once everything in hand has ended."""
+        while self._in_hand:
+            await asyncio.wait(set(self._in_hand))
+
+    async def stop_work(self) -> None:
+        """Stops what is in hand; its leases tell the next start to take it up."""
+        tasks = list(self._in_hand)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _turn(self) -> None:
         waker = self._waker
@@ -63,8 +84,7 @@ class Engine:
             raise RuntimeError("the engine turns only inside run()")
         waker.clear()
         try:
-            await self.tick()
-            await self._dispatch()
+            await self.step()
             nap = await self._nap()
         except Exception as exc:  # noqa: BLE001  the barrier: a database that refuses now must not end the clock
             log.error("engine_turn_failed", reason=str(exc))
@@ -99,33 +119,31 @@ class Engine:
 
     # work
 
-    async def _dispatch(self) -> None:
-        await self._claim("send", ("send",), SENDERS)
-        await self._claim("step", ("execute", "mitigate"), RUNNERS)
-
-    async def _claim(self, pool: str, kinds: tuple[str, ...], most: int) -> None:
-        free = most - self._in_hand[pool]
+    async def _claim(self, kind: str, most: int) -> None:
+        free = most - self._busy(kind)
         now = self.core.clock.now()
-        due = await self.core.read(lambda tx: tx.next_work_at())
+        due = await self.core.read(lambda tx: tx.next_work_at((kind,)))
         if free <= 0 or due is None or due > now:
             return
 
         def claim(ledger: Ledger) -> list[WorkItem]:
-            return ledger.tx.claim(
-                now=ledger.now, lease_until=ledger.now + LEASE, owner=self._owner, kinds=kinds, limit=free
-            )
+            until = ledger.now + LEASE
+            for item in self._in_hand.values():  # after a pause of the machine our own leases have run out too
+                ledger.tx.renew(item.id, owner=self._owner, lease_until=until)
+            return ledger.tx.claim(now=ledger.now, lease_until=until, owner=self._owner, kinds=(kind,), limit=free)
 
         for item in await self.core.transact(claim):
-            self._start(pool, item)
+            self._start(item)
 
-    def _start(self, pool: str, item: WorkItem) -> None:
-        self._in_hand[pool] += 1
+    def _busy(self, kind: str) -> int:
+        return sum(type(item.work).__name__.lower() == kind for item in self._in_hand.values())
+
+    def _start(self, item: WorkItem) -> None:
         task = asyncio.create_task(self._do(item))
-        self._tasks.add(task)
+        self._in_hand[task] = item
 
         def ended(_: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            self._in_hand[pool] -= 1
+            del self._in_hand[task]
             if self._waker is not None:
                 self._waker.set()
 
@@ -159,16 +177,25 @@ class Engine:
                 )
 
     async def _give_back(self, item: WorkItem, reason: str) -> None:
-        with suppress(Exception):
-            await self.core.transact(
-                lambda ledger: ledger.tx.finish(
-                    item.id, owner=self._owner, state="pending", error=reason, next_at=ledger.now + timedelta(seconds=5)
-                )
+        """To be tried again soon; how far it came is not known. A run that breaks each time ends as failed."""
+
+        def give_back(ledger: Ledger) -> None:
+            hopeless = isinstance(item.work, Execute) and item.attempt >= GIVE_UP
+            state, next_at = ("failed", None) if hopeless else ("pending", ledger.now + SOON)
+            mine = ledger.tx.finish(
+                item.id, owner=self._owner, state=state, error=reason, next_at=next_at, uncertain=True
             )
+            if mine and hopeless and isinstance(item.work, Execute):
+                ended = RunFinished(item.work.run, "failed")
+                ledger.append(ledger.get(item.incident_id), (ended,), actor=TOCSIN.name)
+
+        with suppress(Exception):
+            await self.core.transact(give_back)
 
     async def _nap(self) -> float:
         """Seconds until something is due, at most `LONGEST_NAP`."""
-        times = await self.core.read(lambda tx: (tx.next_due_at(), tx.next_work_at()))
+        free = [kind for kind, most in POOLS.items() if self._busy(kind) < most]
+        times = await self.core.read(lambda tx: (tx.next_due_at(), tx.next_work_at(free)))
         soonest = min((t for t in times if t is not None), default=None)
         if soonest is None:
             return LONGEST_NAP

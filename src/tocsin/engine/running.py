@@ -45,7 +45,7 @@ class StepWorker:
         if watching:
             await self._watch(incident, run, steps)
         else:
-            left = [(n, s) for n, s in steps if _unfinished(run, n)]
+            left = [(n, _one_look(s)) for n, s in steps if _unfinished(run, n)]
             by_itself = run.purpose == Purpose.ASSESSMENT.value
             await self._observe(incident, run, left, side_by_side=by_itself)
         await self._finish_run(item, incident.id, run_id)
@@ -109,7 +109,7 @@ class StepWorker:
             ledger.append(incident, said, actor="tocsin")
             ledger.tx.finish(item.id, owner=self._owner, state="done")
 
-        await self._core.transact(end)
+        await self._core.record(end)
 
     # procedures
 
@@ -132,15 +132,19 @@ class StepWorker:
             reports.append(one)
             recording.add(asyncio.ensure_future(self._record(incident.id, run.id, commands_of[one.index], one)))
 
-        await self._runner.run(
-            steps,
-            environment=self._environment(incident),
-            values=run.values,
-            side_by_side=side_by_side,
-            approved=False,
-            report=report,
-        )
-        await asyncio.gather(*recording)
+        try:
+            await self._runner.run(
+                steps,
+                environment=self._environment(incident),
+                values=run.values,
+                side_by_side=side_by_side,
+                approved=False,
+                report=report,
+            )
+            await asyncio.gather(*recording)
+        finally:
+            for task in recording:
+                task.cancel()
         return reports
 
     def _environment(self, incident: Incident) -> Sequence[str]:
@@ -164,14 +168,14 @@ class StepWorker:
                 ledger.tx.put_evidence(kept)
             ledger.append(ledger.get(incident_id), (said,), actor="tocsin")
 
-        await self._core.transact(record)
+        await self._core.record(record)
 
     # verification: the same steps, looked at again and again over the window
 
     async def _watch(self, incident: Incident, run: Run, steps: Sequence[tuple[int, Step]]) -> None:
         """Polls until the window ends, the verification is over, or a step fails twice in a row."""
         once = [(n, s) for n, s in steps if s.poll is None]
-        polls = [(n, replace(s, command=s.poll_command or s.command)) for n, s in steps if s.poll is not None]
+        polls = [(n, _one_look(s)) for n, s in steps if s.poll is not None]
         every = min((s.poll for _, s in polls if s.poll), default=RETRY)
         seen = {s.index: s.outcome for s in run.steps}
         bad: dict[int, int] = {}
@@ -230,7 +234,7 @@ class StepWorker:
                 ledger.append(incident, (e.RunFinished(run_id, status),), actor="tocsin")
             ledger.tx.finish(item.id, owner=self._owner, state="done")
 
-        await self._core.transact(end)
+        await self._core.record(end)
 
     async def _done(self, item: WorkItem) -> None:
         await self._core.transact(lambda ledger: ledger.tx.finish(item.id, owner=self._owner, state="done"))
@@ -257,6 +261,11 @@ def _as_step(m: Mitigation) -> Step:
         placeholders=m.placeholders,
         line=m.line,
     )
+
+
+def _one_look(step: Step) -> Step:
+    """A step that says `watch` never ends: one look of it."""
+    return replace(step, command=step.poll_command) if step.poll_command else step
 
 
 def _unfinished(run: Run, index: int) -> bool:

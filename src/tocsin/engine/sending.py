@@ -39,7 +39,7 @@ class Channels:
         message = self._sample(send)
         if message is None:
             return ()
-        able = [name for name, channel in self.by_name.items() if channel.accepts(message)]
+        able = [name for name, channel in self.by_name.items() if _accepts(channel, message)]
         wanted = [name for name in able if name in send.ways]
         return wanted if wanted and "push" not in send.ways else able
 
@@ -58,43 +58,54 @@ class Channels:
 class Sender:
     """Delivers one claimed message."""
 
-    def __init__(self, core: Core, channels: Channels, signer: Signer, *, owner: str) -> None:
+    def __init__(
+        self, core: Core, channels: Channels, signer: Signer, *, owner: str, timeout: float = TIMEOUT
+    ) -> None:  # fmt: skip
+        """`timeout` is how long, in seconds, one hand-over may take."""
         self._core = core
         self._channels = channels
         self._signer = signer
         self._owner = owner
+        self._timeout = timeout
 
     async def do(self, item: WorkItem, send: Send) -> None:
         """Delivers, or says why not; always ends the claim. Raises nothing that a channel may raise."""
         incident = await self._core.read(lambda tx: tx.incident(item.incident_id))
-        if incident is None or (send.only_while_open and not _still_wanted(incident)):
+        if incident is None or (send.only_while_open and not _still_wanted(incident, send)):
             await self._end(item, send, incident, failed=None, happened=())
             return
         channel = self._channels.by_name.get(item.channel)
         try:
             if channel is None:
                 raise DeliveryError(f"channel {item.channel} is not configured any more", permanent=True)
-            async with asyncio.timeout(TIMEOUT):
-                await channel.deliver(self._message(item, send, incident))
-        except (DeliveryError, TimeoutError) as exc:
-            failed = exc if isinstance(exc, DeliveryError) else DeliveryError(f"no answer within {TIMEOUT:.0f} s")
-            await self._failed(item, send, incident, failed)
+            message = self._message(item, send, incident)
+            async with asyncio.timeout(self._timeout):
+                await channel.deliver(message)
+        except DeliveryError as exc:
+            await self._failed(item, send, incident, exc)
+            return
+        except TimeoutError:
+            late = DeliveryError(f"no answer within {self._timeout:g} s")
+            await self._failed(item, send, incident, late, uncertain=True)
             return
         except Exception as exc:
             log.exception("channel_broke", channel=item.channel, key=item.idempotency_key)
-            await self._failed(item, send, incident, DeliveryError(f"internal error: {type(exc).__name__}"))
+            broken = DeliveryError(f"internal error: {type(exc).__name__}")
+            await self._failed(item, send, incident, broken, uncertain=True)
             return
         to = send.person or "team"
         told = e.MessageDelivered(send.kind, item.channel, to, send.key)
         await self._end(item, send, incident, failed=None, happened=(told,) if send.kind in REPORTED else ())
 
-    async def _failed(self, item: WorkItem, send: Send, incident: Incident, failed: DeliveryError) -> None:
+    async def _failed(
+        self, item: WorkItem, send: Send, incident: Incident, failed: DeliveryError, *, uncertain: bool = False
+    ) -> None:  # fmt: skip
         final = failed.permanent or item.attempt >= ATTEMPTS
         words = failed.reason if final else f"{failed.reason}; trying again"
         log.warning("delivery_failed", channel=item.channel, attempt=item.attempt, final=final, reason=failed.reason)
         said = e.MessageFailed(send.kind, item.channel, send.person or "team", send.key, words)
         happened = (said,) if final or item.attempt == 1 else ()
-        await self._end(item, send, incident, failed=failed, happened=happened, final=final)
+        await self._end(item, send, incident, failed=failed, happened=happened, final=final, uncertain=uncertain)
 
     async def _end(
         self,
@@ -105,17 +116,21 @@ class Sender:
         failed: DeliveryError | None,
         happened: Sequence[e.Event],
         final: bool = True,
+        uncertain: bool = False,
     ) -> None:
         def end(ledger: Ledger) -> None:
             next_at = None if final or failed is None else ledger.now + _delay(item.attempt, failed.retry_after)
             state = "done" if failed is None else ("failed" if final else "pending")
             error = failed.reason if failed else ""
-            if not ledger.tx.finish(item.id, owner=self._owner, state=state, error=error, next_at=next_at):
+            ended = ledger.tx.finish(
+                item.id, owner=self._owner, state=state, error=error, next_at=next_at, uncertain=uncertain
+            )
+            if not ended:
                 return
             if incident is not None and happened:
                 ledger.append(ledger.get(incident.id), happened, actor="tocsin")
 
-        await self._core.transact(end)
+        await self._core.record(end)
 
     def _message(self, item: WorkItem, send: Send, incident: Incident) -> Message:
         policy = self._core.policies.of(incident)
@@ -136,8 +151,21 @@ class Sender:
         )
 
 
-def _still_wanted(incident: Incident) -> bool:
-    return incident.status is Status.OPEN
+def _accepts(channel: Channel, message: Message) -> bool:
+    """Whether it can carry the message; a channel that breaks over the question takes part in nothing."""
+    try:
+        return channel.accepts(message)
+    except Exception:
+        log.exception("channel_broke", channel=channel.name)
+        return False
+
+
+def _still_wanted(incident: Incident, send: Send) -> bool:
+    """Nobody owns it yet, and the page is not one from before the incident was reopened."""
+    if incident.status is not Status.OPEN:
+        return False
+    of_now = (p.key for p in incident.pages if p.at >= incident.clock_started_at)
+    return any(send.key == key or send.key.startswith(f"{key}|") for key in of_now)
 
 
 def _delay(attempt: int, retry_after: float | None) -> timedelta:

@@ -25,19 +25,21 @@ BUSY_SECONDS = 2.0
 class Store:
     """Where timelines live. `write` is ordered and durable; `read` sees the last commit."""
 
-    def __init__(self, url: str, *, serving: bool = False) -> None:
+    def __init__(self, url: str, *, serving: bool = False, busy_seconds: float = BUSY_SECONDS) -> None:
         """Opens and migrates. Raises StoreError with the remedy when the database cannot be used.
 
-        `serving` claims the file: two servers on one embedded database would page everybody twice.
+        `serving` claims the file: two servers on one embedded database would page everybody twice. `busy_seconds` is
+        how long to wait for another process's transaction.
         """
         self.url = url
         self.path = _sqlite_path(url)
         self._lock = Lock(self.path) if serving else None
-        self._write_engine = _sqlite(url, writing=True)
-        self._read_engine = _sqlite(url, writing=False)
+        self._write_engine = _sqlite(url, writing=True, busy_seconds=busy_seconds)
+        self._read_engine = _sqlite(url, writing=False, busy_seconds=busy_seconds)
         try:
             upgrade(self._write_engine)
         except DBAPIError as exc:
+            self._let_go()
             raise StoreError(f"database {self.path}: {_remedy(reason(exc))}") from exc
         self._writer = Writer(self._write_engine)
 
@@ -56,6 +58,9 @@ class Store:
     def close(self) -> None:
         """Finishes what was submitted, then lets go of the file."""
         self._writer.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._write_engine.dispose()
         self._read_engine.dispose()
         if self._lock is not None:
@@ -82,7 +87,7 @@ def _sqlite_path(url: str) -> Path:
     return path
 
 
-def _sqlite(url: str, *, writing: bool) -> Engine:
+def _sqlite(url: str, *, writing: bool, busy_seconds: float) -> Engine:
     try:
         # One writing connection, kept; readers are pooled. WAL lets them read while it writes.
         engine = create_engine(
@@ -90,9 +95,9 @@ def _sqlite(url: str, *, writing: bool) -> Engine:
             poolclass=QueuePool,
             pool_size=1 if writing else 4,
             max_overflow=0 if writing else 8,
-            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "autocommit": True}
+            connect_args={"timeout": busy_seconds, "check_same_thread": False, "autocommit": True}
             if hasattr(sqlite3, "LEGACY_TRANSACTION_CONTROL")
-            else {"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
+            else {"timeout": busy_seconds, "check_same_thread": False, "isolation_level": None},
         )
     except NoSuchModuleError as exc:
         raise StoreError(f"database: {exc}") from exc

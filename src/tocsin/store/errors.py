@@ -6,10 +6,12 @@ StoreError             one sentence with the remedy; `str()` is for a person
 
 from __future__ import annotations
 
+from tocsin.engine.errors import Unavailable
+
 
 class StoreError(Exception):
     pass
 
 
-class StoreUnavailable(StoreError):
+class StoreUnavailable(StoreError, Unavailable):
     pass

@@ -19,8 +19,12 @@ def current(engine: Engine) -> str | None:
 
 
 def upgrade(engine: Engine) -> bool:
-    """Runs the steps that are missing; True when there were any. Alembic is only imported when there is work for it."""
-    if current(engine) == HEAD:
+    """Runs the steps that are missing; True when there were any. Alembic is only imported when there is work for it.
+
+    A database that a newer version has brought further is left as it is: its steps only added.
+    """
+    at = current(engine)
+    if at is not None and at >= HEAD:
         with engine.begin():  # proves that the database can be written before anything is promised
             return False
     from alembic import command

@@ -95,6 +95,10 @@ class Tx:
         found = select(c.id).where(c.next_due_at <= to_db(now)).order_by(c.next_due_at).limit(limit)
         return list(self._c.execute(found).scalars())
 
+    def postpone(self, id_: str, next_due_at: datetime) -> None:
+        """Only the instant when the clock looks at it again: works even on an incident that cannot be read."""
+        self._c.execute(update(t.incident).where(t.incident.c.id == id_).values(next_due_at=to_db(next_due_at)))
+
     def next_due_at(self) -> datetime | None:
         return from_db(self._c.execute(select(func.min(t.incident.c.next_due_at))).scalar())
 
@@ -184,9 +188,9 @@ class Tx:
         """Adds (idempotency key, channel, work) rows, due at once; a key that stands there already is left alone."""
         if not items:
             return
-        keys = [key for key, _, _ in items]
+        wanted = {key: (channel, work) for key, channel, work in reversed(items)}  # of two alike the first counts
         known = set(
-            self._c.execute(select(t.work.c.idempotency_key).where(t.work.c.idempotency_key.in_(keys))).scalars()
+            self._c.execute(select(t.work.c.idempotency_key).where(t.work.c.idempotency_key.in_(wanted))).scalars()
         )
         rows = [
             {
@@ -199,7 +203,7 @@ class Tx:
                 "next_at": to_db(now),
                 "created_at": to_db(now),
             }
-            for key, channel, work in items
+            for key, (channel, work) in reversed(wanted.items())
             if key not in known
         ]
         if rows:
@@ -235,12 +239,26 @@ class Tx:
         mine = update(t.work).where(t.work.c.id == id_, t.work.c.owner == owner, t.work.c.state == "leased")
         return bool(self._c.execute(mine.values(lease_until=to_db(lease_until))).rowcount)
 
-    def finish(self, id_: int, *, owner: str, state: str, error: str = "", next_at: datetime | None = None) -> bool:
-        """Ends an attempt: `state` is done, failed, or pending (again at `next_at`). False when the lease was lost."""
+    def finish(
+        self,
+        id_: int,
+        *,
+        owner: str,
+        state: str,
+        error: str = "",
+        next_at: datetime | None = None,
+        uncertain: bool = False,
+    ) -> bool:
+        """Ends an attempt: `state` is done, failed, or pending (again at `next_at`). False when the lease was lost.
+
+        `uncertain` when the attempt may have succeeded without our knowing; it stays so.
+        """
         mine = update(t.work).where(t.work.c.id == id_, t.work.c.owner == owner, t.work.c.state == "leased")
         values: dict[str, Any] = {"state": state, "error": error, "lease_until": None, "owner": None}
         if next_at is not None:
             values["next_at"] = to_db(next_at)
+        if uncertain:
+            values["uncertain"] = 1
         return bool(self._c.execute(mine.values(**values)).rowcount)
 
     def release_all(self, now: datetime) -> int:
@@ -248,9 +266,13 @@ class Tx:
         stale = update(t.work).where(t.work.c.state == "leased")
         return self._c.execute(stale.values(lease_until=to_db(now))).rowcount
 
-    def next_work_at(self) -> datetime | None:
-        pending = select(func.min(t.work.c.next_at)).where(t.work.c.state == "pending")
-        leased = select(func.min(t.work.c.lease_until)).where(t.work.c.state == "leased")
+    def next_work_at(self, kinds: Sequence[str] | None = None) -> datetime | None:
+        """When the soonest work (of these kinds) can be claimed; None when there is none."""
+        c = t.work.c
+        pending = select(func.min(c.next_at)).where(c.state == "pending")
+        leased = select(func.min(c.lease_until)).where(c.state == "leased")
+        if kinds is not None:
+            pending, leased = pending.where(c.kind.in_(kinds)), leased.where(c.kind.in_(kinds))
         found = [x for x in (self._c.execute(pending).scalar(), self._c.execute(leased).scalar()) if x is not None]
         return from_db(min(found)) if found else None
 

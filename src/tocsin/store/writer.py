@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tocsin.store.errors import StoreUnavailable
 
@@ -31,27 +31,31 @@ class Writer:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="tocsin-writer", daemon=True)
         self._closed = False
+        self._closing = threading.Lock()
         self._thread.start()
 
     def submit(self, job: Callable[[Connection], T]) -> Future[T]:
         """The job's result once durable; its exception when it raised; StoreUnavailable when the database refused."""
         future: Future[T] = Future()
-        if self._closed:
-            future.set_exception(StoreUnavailable("the database is closed: the server is stopping"))
-        else:
-            self._jobs.put((job, future))
+        with self._closing:
+            if self._closed:
+                future.set_exception(StoreUnavailable("the database is closed: the server is stopping"))
+            else:
+                self._jobs.put((job, future))
         return future
 
     def close(self) -> None:
         """Finishes what was submitted, then ends."""
-        self._closed = True
-        self._jobs.put(None)
+        with self._closing:
+            self._closed = True
+            self._jobs.put(None)
         self._thread.join(timeout=10)
 
     def _run(self) -> None:
         while (first := self._jobs.get()) is not None:
             batch, last = self._gather(first)
-            self._commit(batch)
+            # whoever stopped waiting before the job began has it left out; from here on it can only be finished
+            self._commit([(job, future) for job, future in batch if future.set_running_or_notify_cancel()])
             if last:
                 return
 
@@ -71,10 +75,10 @@ class Writer:
             with self._engine.begin() as connection:
                 for job, future in batch:
                     results.append((future, *self._one(connection, job)))
-        except DBAPIError as exc:
-            refused = StoreUnavailable(f"the database refuses to write: {reason(exc)}")
+        except Exception as exc:  # noqa: BLE001  the barrier: the one thread that writes must outlive any trouble
+            said = reason(exc) if isinstance(exc, DBAPIError) else f"{type(exc).__name__}: {exc}"
             for _, future in batch:
-                future.set_exception(refused)
+                future.set_exception(StoreUnavailable(f"the database refuses to write: {said}"))
             return
         for future, value, error in results:
             if error is not None:
@@ -101,5 +105,7 @@ def reason(exc: DBAPIError) -> str:
 
 def _is_refusal(exc: DBAPIError) -> bool:
     """Whether the database as a whole refuses (locked, read-only, full, broken), not this one statement."""
+    if isinstance(exc, IntegrityError):
+        return False
     words = reason(exc).casefold()
     return any(w in words for w in ("locked", "readonly", "read-only", "disk", "full", "malformed", "unable to open"))
