@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import secrets
 import socket
@@ -125,20 +124,19 @@ def _write_settings(folder: Path, production: Production, *, port: int, token: s
         runbook = folder / runbook.name
         runbook.write_text(hurried(text), encoding="utf-8")
     environment = "\n".join(f"{name} = {_quoted(value)}" for name, value in production.environment().items())
+    (folder / "alert-token").write_text(token, encoding="utf-8")
     path = folder / "tocsin.toml"
     path.write_text(
         _SETTINGS.format(
             runbook=_quoted(str(runbook)),
             database=_quoted(f"sqlite:///{folder / 'tocsin.db'}"),
             port=port,
-            immediate="5s" if fast else "5m",
-            token=_quoted(token),
+            immediate="15s" if fast else "5m",
             prometheus=_quoted(production.prometheus_url),
             environment=environment,
         ),
         encoding="utf-8",
     )
-    os.chmod(path, 0o600)
     return path
 
 
@@ -198,7 +196,7 @@ namespace = "production"
 workload = "deployment/backend"
 
 [sources.alerts]
-token = {token}
+token = "file:alert-token"
 [sources.prometheus]
 url = {prometheus}
 

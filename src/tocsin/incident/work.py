@@ -10,6 +10,7 @@ from msgspec import Struct
 from tocsin.incident import events as e
 from tocsin.incident.policy import Policy
 from tocsin.incident.state import Incident, Status
+from tocsin.incident.templates import span
 
 
 class Send(Struct, frozen=True, tag="send"):
@@ -90,7 +91,7 @@ def _(
 
 @_announce.register
 def _(event: e.Informed, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy) -> tuple[Work, ...]:
-    since = f"{entry.at - after.clock_started_at}".split(".")[0]
+    since = span(entry.at - after.clock_started_at)
     text = (
         f"{after.title}\n{after.severity}, {after.status}, owned by {after.commander or after.acknowledged_by}.\n"
         f"It has lasted {since}; the escalation matrix names you ({event.role}) at this point. Nothing is asked of you."
@@ -134,7 +135,8 @@ def _(
     event: e.UpdateReminded, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
 ) -> tuple[Work, ...]:
     every = policy.runbook.cadence(after.severity)
-    text = f"An internal update on \u201c{after.title}\u201d is due ({after.severity}: every {every})."
+    pace = f" ({after.severity}: every {span(every)})" if every else ""
+    text = f"An internal update on \u201c{after.title}\u201d is due{pace}."
     subject = f"Update due: {after.title}"
     if not event.who:
         return (Send("notify", f"update-due:{entry.seq}", subject, text),)
