@@ -109,13 +109,14 @@ def _command(path: tuple[str, ...], command: Any) -> list[str]:
 
 
 def _argument(parameter: Any) -> str:
-    name = (parameter.metavar or parameter.name).upper().replace("_", "-")
+    name = str(parameter.metavar or parameter.name).strip("[]").upper().replace("_", "-")
     name += "..." if parameter.nargs == -1 else ""
     return name if parameter.required else f"[{name}]"
 
 
 def _usage(parameter: Any) -> str:
-    flag = parameter.opts[0] if parameter.is_flag else f"{parameter.opts[0]} {_metavar(parameter)}"
+    name = max(parameter.opts, key=len)
+    flag = name if parameter.is_flag else f"{name} {_metavar(parameter)}"
     return flag if parameter.required else f"[{flag}]"
 
 

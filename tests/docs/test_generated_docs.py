@@ -6,13 +6,18 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 from urllib.parse import unquote
 
 import pytest
+from pydantic import BaseModel
+
+from tocsin.config.model import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 _FENCE = re.compile(r"^(`{3,}).*?^\1", re.MULTILINE | re.DOTALL)
+_SPAN = re.compile(r"(`+)[^`].*?\1")
 _LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^()\s]+)\)")
 
 
@@ -22,8 +27,9 @@ def docs(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def links(page: Path) -> list[str]:
-    """The relative targets of a page, anchors cut off; what stands in fences is no link."""
-    found = (match["target"] for match in _LINK.finditer(_FENCE.sub("", page.read_text(encoding="utf-8"))))
+    """The relative targets of a page, anchors cut off; what is code is no link."""
+    text = _SPAN.sub("", _FENCE.sub("", page.read_text(encoding="utf-8")))
+    found = (match["target"] for match in _LINK.finditer(text))
     return [
         target.partition("#")[0] for target in found if "://" not in target and not target.startswith(("#", "mailto:"))
     ]
@@ -34,7 +40,7 @@ def test_the_generated_pages_are_what_the_code_says() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_stale_page_is_named_and_written_anew(tmp_path: Path):
+def test_a_stale_page_is_named_and_written_anew(tmp_path: Path) -> None:
     assert docs("--folder", str(tmp_path)).returncode == 0
     (tmp_path / "cli.md").write_text("# Commands of last year\n", encoding="utf-8")
     done = docs("--check", "--folder", str(tmp_path))
@@ -44,7 +50,7 @@ def test_a_stale_page_is_named_and_written_anew(tmp_path: Path):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_relative_link_leads_to_a_file(page: Path):
+def test_every_relative_link_leads_to_a_file(page: Path) -> None:
     dead = [target for target in links(page) if not (page.parent / unquote(target)).exists()]
     assert dead == []
 
@@ -54,3 +60,26 @@ def test_every_finding_is_explained_once() -> None:
     codes = re.findall(r"^### ([RS]\d{3}) · ", text, re.MULTILINE)
     assert codes
     assert len(codes) == len(set(codes))
+
+
+def test_every_key_of_the_settings_is_documented() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    said = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", text))))
+    assert sorted(keys(Settings) - said) == []
+
+
+def keys(table: type[BaseModel]) -> set[str]:
+    """Every key below a table, as the file writes it."""
+    found: set[str] = set()
+    for name, field in table.model_fields.items():
+        found.add(field.validation_alias if isinstance(field.validation_alias, str) else name)
+        for inner in tables(field.annotation):
+            found |= keys(inner)
+    return found
+
+
+def tables(annotation: object) -> list[type[BaseModel]]:
+    """The tables inside an annotation such as `Mapping[Name, PersonTable]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [table for inner in get_args(annotation) for table in tables(inner)]
