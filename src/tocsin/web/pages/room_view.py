@@ -1,0 +1,407 @@
+"""What the incident room shows, worked out from the incident, its runbook and the roster. Fetches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tocsin.diagnosis.walk import Position
+from tocsin.engine.records import AlertRecord
+from tocsin.incident.alert import AlertStatus
+from tocsin.incident.checklists import Item, items, tick_of
+from tocsin.incident.commands import PUBLIC_WORDS, update_asks
+from tocsin.incident.deadlines import Deadline, Kind, deadlines
+from tocsin.incident.events import Entry
+from tocsin.incident.facts import Fact
+from tocsin.incident.policy import TOCSIN, Actor, Context, Policy
+from tocsin.incident.state import Approval, Incident, Page, Run, Status, StepState, Tick
+from tocsin.incident.steps import STATUS_PAGE_TEMPLATES
+from tocsin.incident.templates import public_texts, public_word
+from tocsin.incident.wording import duration
+from tocsin.oncall.roster import Person
+from tocsin.runbook.model import Indicator, Mitigation, Procedure, Purpose, Runbook, Severity, Step, StepClass
+from tocsin.web.pages.tree_view import Tree, tree
+
+_WAITING = ("pending", "approved", "running", "unknown")
+_FACTS = (Fact.SUMMARY, Fact.IMPACT, Fact.ROOT_CAUSE, Fact.FOLLOW_UP, Fact.WENT_WELL, Fact.TO_IMPROVE)
+KINDS = {
+    Kind.ACKNOWLEDGE: "Acknowledge",
+    Kind.PAGE: "Pages",
+    Kind.INFORM: "Informs",
+    Kind.CONTACT: "Tries again",
+    Kind.UPDATE: "Update to the team",
+    Kind.APPROVAL: "Approval expires",
+    Kind.VERIFY: "Monitoring",
+    Kind.TASK: "After the incident",
+    Kind.ACTION_ITEM: "Action item",
+}
+
+
+@dataclass(frozen=True)
+class Owed:
+    """A deadline as people read it; `people` are those it concerns at that time, with their ways."""
+
+    deadline: Deadline
+    label: str
+    what: str
+    people: tuple[Person, ...]
+    late: bool
+
+
+@dataclass(frozen=True)
+class StepView:
+    """A step of the runbook with what its latest run gave; `state` is None when it has not been run."""
+
+    index: int
+    step: Step
+    state: StepState | None
+    run: Run | None
+
+    @property
+    def reads(self) -> bool:
+        return self.step.step_class is StepClass.READ
+
+    @property
+    def runnable(self) -> bool:
+        return self.reads and bool(self.step.command) and not any(p.refused for p in self.step.placeholders)
+
+    @property
+    def mark(self) -> str:
+        """How it went: running, waiting, good, bad, unsure, person, or none when it was not run."""
+        if self.state is None or self.run is None:
+            return "none"
+        if self.state.outcome is None:
+            return "running" if self.run.status == "running" else "unsure"
+        return _MARKS.get(self.state.outcome, "unsure")
+
+
+_MARKS = {
+    "ok": "good", "nothing_found": "good", "unhealthy": "bad", "failed": "bad", "timed_out": "bad", "manual": "person",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ProcedureView:
+    procedure: Procedure
+    steps: tuple[StepView, ...]
+
+    @property
+    def running(self) -> bool:
+        return any(s.mark == "running" for s in self.steps)
+
+    @property
+    def found(self) -> int:
+        """How many of its steps found a problem or failed."""
+        return sum(s.mark == "bad" for s in self.steps)
+
+    @property
+    def done(self) -> int:
+        return sum(s.state is not None and s.state.outcome is not None for s in self.steps)
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """The values that its steps need, each once."""
+        wanted = (p.name for s in self.steps for p in s.step.placeholders if s.reads and not p.refused)
+        return tuple(dict.fromkeys(wanted))
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """The values given last time."""
+        runs = [s.run for s in self.steps if s.run is not None and s.run.values]
+        return runs[-1].values if runs else {}
+
+
+@dataclass(frozen=True)
+class PageView:
+    """A page that was sent. `reached` is whether any channel delivered it; None while none has answered."""
+
+    page: Page
+    person: Person | None
+
+    @property
+    def name(self) -> str:
+        return self.person.name if self.person else self.page.person
+
+    @property
+    def reached(self) -> bool | None:
+        if self.page.delivered:
+            return True
+        return False if self.page.failed else None
+
+
+@dataclass(frozen=True)
+class Ticked:
+    item: Item
+    tick: Tick | None
+    due_at: datetime | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.tick is not None and self.tick.done
+
+
+@dataclass(frozen=True)
+class Level:
+    severity: Severity
+    indicators: tuple[Indicator, ...]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What was typed into a form that was refused, to stand there again: `command` is the form's."""
+
+    command: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    def value(self, command: str, name: str, otherwise: str = "") -> str:
+        return self.fields.get(name, otherwise) if command == self.command else otherwise
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was read to show a room: the incident under its own policy, at one instant, asked for by `actor`."""
+
+    incident: Incident
+    policy: Policy
+    position: Position
+    now: datetime
+    actor: Actor
+    alerts: Sequence[AlertRecord]
+    timeline: Sequence[Entry]
+    missing: tuple[str, ...]
+
+
+class Room:
+    """The view of one incident; every property is one panel's content."""
+
+    def __init__(self, known: Known) -> None:
+        self.known = known
+        self.incident = known.incident
+        self.policy = known.policy
+        self.now = known.now
+        self.actor = known.actor
+        self.missing = known.missing
+
+    @property
+    def runbook(self) -> Runbook:
+        return self.policy.runbook
+
+    @property
+    def over(self) -> bool:
+        return self.incident.status.over
+
+    @property
+    def owner(self) -> str:
+        return self.incident.commander or self.incident.acknowledged_by or ""
+
+    # owed next
+
+    @property
+    def owed(self) -> tuple[Owed, ...]:
+        return tuple(self._owed(d) for d in deadlines(self.incident, self.policy))
+
+    def _owed(self, d: Deadline) -> Owed:
+        named = self.policy.roster.named(d.who)
+        people = (named,) if named else self.policy.roster.holders(d.who, max(d.due_at, self.now))
+        late = (d.owed_at or d.due_at) <= self.now
+        return Owed(d, KINDS[d.kind], _what(d), people if d.who else (), late)
+
+    # evidence
+
+    @property
+    def assessments(self) -> tuple[ProcedureView, ...]:
+        return self._procedures(Purpose.ASSESSMENT)
+
+    @property
+    def investigations(self) -> tuple[ProcedureView, ...]:
+        found = self._procedures(Purpose.INVESTIGATION)
+        return found or self._procedures(Purpose.OTHER)
+
+    @property
+    def references(self) -> tuple[ProcedureView, ...]:
+        others = self._procedures(Purpose.OTHER) if self._procedures(Purpose.INVESTIGATION) else ()
+        return (*others, *self._procedures(Purpose.REFERENCE))
+
+    @property
+    def verifications(self) -> tuple[ProcedureView, ...]:
+        return self._procedures(Purpose.VERIFICATION)
+
+    def _procedures(self, purpose: Purpose) -> tuple[ProcedureView, ...]:
+        return tuple(self._procedure(p) for p in self.runbook.purpose(purpose))
+
+    def _procedure(self, procedure: Procedure) -> ProcedureView:
+        latest: dict[int, tuple[StepState, Run]] = {}
+        for run in self.incident.runs:
+            if run.procedure == procedure.slug:
+                latest.update({s.index: (s, run) for s in run.steps})
+        steps = tuple(
+            StepView(n, step, *latest.get(n, (None, None))) for n, step in enumerate(procedure.steps, start=1)
+        )
+        return ProcedureView(procedure, steps)
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        runbook = self.runbook
+        return tuple(Level(s, tuple(i for i in runbook.indicators if i.severity == s.name)) for s in runbook.severities)
+
+    @property
+    def firing(self) -> tuple[AlertRecord, ...]:
+        return tuple(a for a in self.known.alerts if a.alert.status is AlertStatus.FIRING)
+
+    # deciding and mitigating
+
+    @property
+    def tree(self) -> Tree | None:
+        return tree(self.runbook, self.known.position)
+
+    @property
+    def waiting(self) -> tuple[Approval, ...]:
+        """Proposals that want something of a person, or run now, newest first."""
+        return tuple(a for a in reversed(self.incident.approvals) if a.status in _WAITING)
+
+    @property
+    def tried(self) -> tuple[Approval, ...]:
+        return tuple(a for a in reversed(self.incident.approvals) if a.status not in _WAITING)
+
+    @property
+    def actions(self) -> tuple[Mitigation, ...]:
+        return self.runbook.actions()
+
+    def has_approved(self, approval: Approval) -> bool:
+        return self.actor.name in approval.approved_by
+
+    # telling
+
+    @property
+    def update_template(self) -> str:
+        found = self.runbook.template("Update")
+        return found.name if found else ""
+
+    @property
+    def update_asks(self) -> tuple[str, ...]:
+        found = self.runbook.template("Update")
+        return update_asks(self.incident, Context(self.now, TOCSIN, self.policy), found) if found else ()
+
+    @property
+    def cadence(self) -> timedelta | None:
+        return self.runbook.cadence(self.incident.severity)
+
+    @property
+    def public_words(self) -> tuple[str, ...]:
+        return PUBLIC_WORDS
+
+    @property
+    def public_word(self) -> str:
+        return self.incident.public[-1].status if self.incident.public else public_word(self.incident.status)
+
+    @property
+    def public_sentences(self) -> Mapping[str, str]:
+        template = next(filter(None, map(self.runbook.template, STATUS_PAGE_TEMPLATES)), None)
+        return public_texts(template, self.incident.service or "our service")
+
+    # the end and after
+
+    @property
+    def checks(self) -> tuple[Ticked, ...]:
+        return self._ticked("verification")
+
+    @property
+    def tasks(self) -> tuple[Ticked, ...]:
+        return self._ticked("post_incident")
+
+    def _ticked(self, group: str) -> tuple[Ticked, ...]:
+        ended = self.incident.resolved_at if self.over else None
+        return tuple(
+            Ticked(i, tick_of(self.incident, i.id), ended + i.within if ended and i.within else None)
+            for i in items(self.runbook)
+            if i.group == group
+        )
+
+    @property
+    def open_checks(self) -> int:
+        return sum(not c.done for c in self.checks)
+
+    @property
+    def item_kinds(self) -> tuple[str, ...]:
+        found = self.runbook.checklist("follow_up")
+        return found.items if found else ()
+
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """(name, text) of what only people know, the usual ones first; empty text where nothing is recorded."""
+        known = self.incident.facts
+        names = dict.fromkeys((*(f.value for f in _FACTS), *known))
+        return tuple((name, known.get(name, "")) for name in names)
+
+    # people
+
+    @property
+    def pages(self) -> tuple[PageView, ...]:
+        return tuple(PageView(p, self.policy.roster.person(p.person)) for p in reversed(self.incident.pages))
+
+    @property
+    def unreached(self) -> tuple[PageView, ...]:
+        """Pages that no channel delivered, while nobody owns the incident: people to call by hand."""
+        if self.incident.acknowledged_at is not None:
+            return ()
+        return tuple(p for p in self.pages if p.reached is False)
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        return tuple(self.policy.roster.people.values())
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Roles that can be paged: those of the matrix, in its order."""
+        return tuple(dict.fromkeys(r.to for r in self.runbook.escalation))
+
+    # timeline
+
+    @property
+    def newest_first(self) -> tuple[Entry, ...]:
+        return tuple(reversed(self.known.timeline))
+
+    @property
+    def earlier(self) -> int:
+        """The seq below which there is more of the timeline; 0 when this is all."""
+        first = self.known.timeline[0].seq if self.known.timeline else 1
+        return first if first > 1 else 0
+
+    @property
+    def next_move(self) -> tuple[str, str]:
+        """The one thing to do now, and the panel where it is done."""
+        return next_move(self)
+
+
+def next_move(room: Room) -> tuple[str, str]:
+    """(what, anchor). The order is the runbook's: own it, settle what is unsure, approve, decide, verify, resolve."""
+    i = room.incident
+    states = {a.status for a in room.waiting}
+    tree_now = room.tree
+    moves = (
+        (i.status is Status.CLOSED, ("Reviewed and closed", "after")),
+        (room.over, ("Do what is owed after the incident", "after")),
+        (i.status is Status.OPEN, ("Acknowledge: say that you own it", "top")),
+        ("unknown" in states, ("Find out whether the mitigation took effect", "mitigate")),
+        ("pending" in states, ("A mitigation waits for approval", "mitigate")),
+        ("running" in states or "approved" in states, ("A mitigation is running", "mitigate")),
+        (i.status is Status.MONITORING and room.open_checks > 0, ("Work through the verification checklist", "end")),
+        (i.status is Status.MONITORING and not room.missing, ("Everything is verified: resolve", "end")),
+        (i.status is Status.MONITORING, ("Watch the fix", "end")),
+        (tree_now is not None and tree_now.question is not None, ("Answer the decision tree", "decide")),
+    )
+    return next((said for holds, said in moves if holds), ("Stop the impact", "mitigate"))
+
+
+def _what(d: Deadline) -> str:
+    """The deadline's own words where its label does not say it all."""
+    if d.kind in (Kind.ACKNOWLEDGE, Kind.UPDATE):
+        return ""
+    if d.kind in (Kind.PAGE, Kind.INFORM):
+        return d.who
+    return d.what.removeprefix("approval of ").removesuffix(" expires") if d.kind is Kind.APPROVAL else d.what
+
+
+def late_by(owed: Owed, now: datetime) -> str:
+    return duration(now - owed.deadline.due_at)

@@ -1,0 +1,152 @@
+// What the pages do beyond HTML: count time, keep typed text when parts are refreshed, copy a command.
+// Everything works without it.
+"use strict";
+(() => {
+  const meta = document.querySelector('meta[name="now"]');
+  const skew = meta ? Date.parse(meta.content) - Date.now() : 0; // the server's clock decides, not the phone's
+
+  function length(seconds) {
+    const s = Math.abs(Math.trunc(seconds));
+    const pad = (n) => String(n).padStart(2, "0");
+    if (s < 3600) return `${Math.floor(s / 60)}:${pad(s % 60)}`;
+    if (s < 86400) return `${Math.floor(s / 3600)} h ${pad(Math.floor(s / 60) % 60)} min`;
+    return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h`;
+  }
+
+  function count() {
+    const now = Date.now() + skew;
+    for (const el of document.querySelectorAll("[data-due]")) {
+      const left = (Date.parse(el.dataset.due) - now) / 1000;
+      el.textContent = left >= 0 ? `in ${length(left)}` : `${length(left)} ago`;
+      el.classList.toggle("soon", left >= 0 && left < 300);
+      el.classList.toggle("past", left < 0);
+    }
+    for (const el of document.querySelectorAll("[data-since]")) {
+      el.textContent = `${length((now - Date.parse(el.dataset.since)) / 1000)} ago`;
+    }
+  }
+  count();
+  setInterval(count, 1000);
+
+  for (const block of document.querySelectorAll("pre.copy")) {
+    if (!navigator.clipboard) break;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(block.textContent);
+      button.textContent = "Copied";
+    });
+    block.after(button);
+  }
+
+  const room = document.querySelector("[data-incident]");
+  if (!room || !window.htmx) return;
+  const refresh = document.getElementById("refresh");
+  const live = document.getElementById("live");
+
+  // other incidents' events are not ours
+  document.addEventListener("sse:message", (event) => {
+    let number = null;
+    try { number = JSON.parse(event.detail.data).incident; } catch { /* refresh rather than miss something */ }
+    if (number !== null && String(number) !== room.dataset.incident) event.stopImmediatePropagation();
+  }, true);
+
+  let opened = false;
+  document.addEventListener("htmx:sseOpen", () => {
+    live.textContent = "live";
+    live.classList.remove("off");
+    if (opened) htmx.trigger(refresh, "refresh"); // what happened while we were away
+    opened = true;
+  });
+  document.addEventListener("htmx:sseError", () => {
+    live.textContent = "not live, trying again…";
+    live.classList.add("off");
+  });
+
+  document.addEventListener("htmx:configRequest", (event) => {
+    const newest = document.querySelector("#lines > li[data-seq]");
+    event.detail.headers["Tocsin-After"] = newest ? newest.dataset.seq : "0";
+  });
+
+  // a form whose command was carried out is empty again, so that its part may be refreshed
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const done = event.detail.xhr.getResponseHeader("Tocsin-Done");
+    const form = event.detail.requestConfig.elt;
+    if (!done || !(form instanceof HTMLFormElement)) return;
+    form.reset();
+    if (form.contains(document.activeElement)) document.activeElement.blur();
+    const box = form.closest("details.inline, details:not(.procedure)");
+    if (box && form.closest(".panel") && done !== "run") box.open = false;
+  });
+
+  function typing(part) {
+    if (part.contains(document.activeElement) && document.activeElement.matches("input:not([type=radio]), textarea, select")) return true;
+    return [...part.querySelectorAll("input:not([type=hidden]), textarea, select")].some((field) => {
+      if (field.type === "radio" || field.type === "checkbox") return field.checked !== field.defaultChecked;
+      if (field.tagName === "SELECT") {
+        const chosen = [...field.options].findIndex((option) => option.defaultSelected);
+        return field.selectedIndex !== Math.max(chosen, 0);
+      }
+      return field.value !== field.defaultValue;
+    });
+  }
+
+  function put(target, part) {
+    const open = new Map([...target.querySelectorAll("details[id]")].map((d) => [d.id, d.open]));
+    for (const details of part.querySelectorAll("details[id]")) {
+      if (open.get(details.id)) details.open = true;
+    }
+  }
+
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const { target, fragment } = event.detail;
+    if (target.id === "lines") {
+      for (const line of fragment.querySelectorAll("li[id]")) {
+        if (document.getElementById(line.id)) line.remove();
+      }
+      return;
+    }
+    const part = fragment.querySelector("[data-digest]");
+    if (!part) return;
+    if (part.dataset.digest === target.dataset.digest) {
+      event.detail.shouldSwap = false;
+    } else if (typing(target)) {
+      event.detail.shouldSwap = false;
+      offer(target);
+    } else {
+      put(target, part);
+    }
+  });
+
+  // what a person is typing is never replaced: the part says that it is out of date instead
+  function offer(target) {
+    if (target.querySelector(".stale")) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "stale small";
+    button.textContent = "This part has changed. Show it (clears what you typed here)";
+    button.addEventListener("click", () => {
+      for (const form of target.querySelectorAll("form")) form.reset();
+      button.remove();
+      document.activeElement.blur();
+      htmx.trigger(refresh, "refresh");
+    });
+    target.prepend(button);
+  }
+
+  document.addEventListener("htmx:afterSettle", count);
+  document.addEventListener("htmx:sendError", () => say("The server did not answer. Nothing was changed; try again."));
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (!event.detail.requestConfig || event.detail.requestConfig.verb !== "post" || !event.detail.xhr.status) return;
+    document.getElementById("flash").scrollIntoView({ block: "nearest" });
+  });
+
+  function say(text) {
+    const line = document.createElement("p");
+    line.className = "flash bad";
+    line.setAttribute("role", "alert");
+    line.textContent = text;
+    document.getElementById("flash").replaceChildren(line);
+  }
+})();
