@@ -33,17 +33,7 @@ def watchers(
         await desk.receive([alert])
 
     found: list[Background] = []
-    for p in settings.sources.probes:
-        check = HealthCheck(
-            p.name,
-            p.url,
-            every=p.every,
-            timeout=p.timeout,
-            fails=p.failures,
-            passes=p.successes,
-            expect=tuple(p.expect_status),
-            labels=dict(p.labels),
-        )
+    for check in _checks(settings):
         found.append(Probe(check, emit=emit, clock=clock, on_trouble=on_trouble, firing=firing).run)
     for w in settings.sources.logs:
         rule = LogRule(
@@ -73,3 +63,27 @@ def watchers(
                 PrometheusWatch(asked, query, emit=emit, clock=clock, on_trouble=on_trouble, firing=firing).run
             )
     return found
+
+
+def _checks(settings: Settings) -> list[HealthCheck]:
+    """The configured probes, then the `health` address of each service that no probe asks already."""
+    configured = [
+        HealthCheck(
+            p.name,
+            p.url,
+            every=p.every,
+            timeout=p.timeout,
+            fails=p.failures,
+            passes=p.successes,
+            expect=tuple(p.expect_status),
+            labels=dict(p.labels),
+        )
+        for p in settings.sources.probes
+    ]
+    asked = {check.url for check in configured}
+    of_services = [
+        HealthCheck(f"{name} health", service.health, labels=dict(service.match))
+        for name, service in settings.services.items()
+        if service.health and service.health not in asked
+    ]
+    return configured + of_services
