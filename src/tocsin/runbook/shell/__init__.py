@@ -1,8 +1,24 @@
 """Shell fences and commands of a runbook, read and judged without running anything."""
 
 from tocsin.runbook.shell.classify import classify
+from tocsin.runbook.shell.contexts import Quoting, Use, uses
+from tocsin.runbook.shell.endings import last_words
 from tocsin.runbook.shell.environment import relies_on
 from tocsin.runbook.shell.model import Classification, Command, Fence
 from tocsin.runbook.shell.splitter import read_command, split_fence
+from tocsin.runbook.shell.syntax import parse
 
-__all__ = ["Classification", "Command", "Fence", "classify", "read_command", "relies_on", "split_fence"]
+__all__ = [
+    "Classification",
+    "Command",
+    "Fence",
+    "Quoting",
+    "Use",
+    "classify",
+    "last_words",
+    "parse",
+    "read_command",
+    "relies_on",
+    "split_fence",
+    "uses",
+]

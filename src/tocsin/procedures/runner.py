@@ -1,0 +1,225 @@
+"""Runs a step's own bytes in bash, in a process group of its own, and brings back bounded, redacted output.
+
+Never interpolates: values travel in the environment. The shell gets no terminal, no input, a scratch directory that is
+removed afterwards, and only the environment variables that the settings allow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from msgspec import Struct, field
+
+from tocsin.procedures.capture import Capture
+from tocsin.procedures.errors import RefusedError
+from tocsin.procedures.outcome import Ending, HttpAnswer, judge
+from tocsin.procedures.processes import MARK, end_leftovers, stop
+from tocsin.procedures.redaction import redactor
+from tocsin.procedures.results import Outcome, StepResult, digest
+from tocsin.procedures.values import environment_of, substitute
+from tocsin.runbook.model import Placeholder, Step
+
+Output = Callable[[str, str], None]
+"""Called with ("stdout" | "stderr", text) as redacted output arrives, up to the head that is kept."""
+
+_ALLOWED = ("HOME", "PATH", "KUBECONFIG", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME",
+            "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy",
+            "no_proxy")  # fmt: skip
+_QUIET = {
+    "TERM": "dumb",
+    "PAGER": "cat",
+    "NO_COLOR": "1",
+    "PSQL_PAGER": "cat",
+    "SYSTEMD_PAGER": "cat",
+    "GIT_PAGER": "cat",
+}
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_DRAIN = 2.0  # seconds to read on after everything that could write has been killed
+_MERGES = re.compile(r"2>&1|&>|\|&|>&2")
+
+
+class Settings(Struct, frozen=True):
+    """How steps run. `environment` is added to what is allowed through from the server's own.
+
+    Durations apply to one step; `output_cap` is per stream, `file_size` the largest file a step may write, in bytes.
+    """
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    allowed: tuple[str, ...] = _ALLOWED
+    timeout: timedelta = timedelta(seconds=60)
+    grace: timedelta = timedelta(seconds=5)
+    output_cap: int = 256 * 1024
+    file_size: int = 64 * 1024 * 1024
+    shell: str = "/bin/bash"
+
+    def __repr__(self) -> str:
+        return f"Settings(environment={sorted(self.environment)}, timeout={self.timeout}, shell={self.shell!r})"
+
+
+class _Run(Struct, frozen=True):
+    """What one process needs: its code and variables, its scratch folder, and the mark that tells it apart."""
+
+    code: str
+    environment: dict[str, str]
+    scratch: str
+    mark: str
+
+
+class Runner:
+    """Runs shell text. `now` gives aware UTC instants; `inherited` is the server's environment."""
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        inherited: Mapping[str, str] | None = None,
+    ) -> None:
+        self.settings = settings or Settings()
+        self.now = now
+        self._hide = redactor(self.settings.environment)
+        self._inherited = dict(os.environ if inherited is None else inherited)
+
+    async def run_step(
+        self,
+        step: Step,
+        *,
+        environment: Sequence[str] = (),
+        values: Mapping[str, str] | None = None,
+        limit: timedelta | None = None,
+        on_output: Output | None = None,
+    ) -> StepResult:
+        """The result of a shell step: its `poll_command` once if it is a poll, else its command.
+
+        It may take `limit`, by default the settings' time-out. A value or place that must not be used gives the outcome
+        `refused`, and nothing runs. Cancelling ends every process of the step.
+        """
+        command = step.poll_command if step.poll is not None else step.command
+        started = self.now()
+        try:
+            code = self._code(command, environment, step.placeholders)
+            carried = environment_of(step.placeholders, values or {})
+        except RefusedError as error:
+            return self.without_running(step, Outcome.REFUSED, str(error))
+        limit = limit or self.settings.timeout
+        ending = await self._run(code, carried, limit=limit, merges=bool(_MERGES.search(command)), on_output=on_output)
+        outcome, reason = judge(command, ending, timeout=limit)
+        return StepResult(
+            title=step.title,
+            kind=step.kind,
+            step_class=step.step_class,
+            exit_code=ending.exit_code,
+            outcome=outcome,
+            reason=self._hide(reason),
+            stdout=ending.stdout,
+            stderr=ending.stderr,
+            cut_bytes=ending.cut,
+            started_at=started,
+            ended_at=self.now(),
+            digest=digest(ending.stdout, ending.stderr),
+        )
+
+    def without_running(self, step: Step, outcome: Outcome, reason: str) -> StepResult:
+        """The result of a step that no process was started for."""
+        now = self.now()
+        return StepResult(
+            step.title, step.kind, step.step_class, None, outcome, reason, "", "", 0, now, now, digest("", "")
+        )
+
+    def _code(self, command: str, environment: Sequence[str], placeholders: Sequence[Placeholder]) -> str:
+        """What bash is given: limits, the document's exports, then the step's own bytes."""
+        blocks = self.settings.file_size // 1024
+        lines = [f"ulimit -c 0; ulimit -f {blocks}"]
+        lines += [substitute(line, placeholders) for line in environment]
+        return "\n".join([*lines, substitute(command, placeholders)])
+
+    async def _run(
+        self, code: str, carried: Mapping[str, str], *, limit: timedelta, merges: bool, on_output: Output | None
+    ) -> Ending:
+        scratch = await asyncio.to_thread(tempfile.mkdtemp, prefix="tocsin-step-")
+        mark = secrets.token_hex(12)
+        try:
+            if not merges:
+                await asyncio.to_thread(_write_curlrc, scratch, mark)
+            run = _Run(code, self._environment(scratch, mark) | dict(carried), scratch, mark)
+            return await self._watched(run, limit, on_output)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+
+    async def _watched(self, run: _Run, limit: timedelta, on_output: Output | None) -> Ending:
+        out_end, err_end = os.pipe(), os.pipe()
+        try:
+            process = await self._start(run, out_end[1], err_end[1])
+        except OSError as error:
+            os.close(out_end[0])
+            os.close(err_end[0])
+            return Ending(None, "", f"{self.settings.shell}: {error.strerror}", 0, False, ())
+        finally:
+            os.close(out_end[1])
+            os.close(err_end[1])
+        out = Capture(cap=self.settings.output_cap, marker=run.mark, show=_shower(on_output, "stdout"), hide=self._hide)
+        err = Capture(cap=self.settings.output_cap, marker=run.mark, show=_shower(on_output, "stderr"), hide=self._hide)
+        readers = [asyncio.ensure_future(_pump(out_end[0], out)), asyncio.ensure_future(_pump(err_end[0], err))]
+        timed_out = False
+        try:
+            await asyncio.wait_for(process.wait(), limit.total_seconds())
+        except TimeoutError:
+            timed_out = True
+        finally:
+            # Shielded: a cancelled step must not leave its processes behind.
+            await asyncio.shield(asyncio.ensure_future(self._end(process, run.mark, readers)))
+        (stdout, cut_out), (stderr, cut_err) = out.finish(), err.finish()
+        answers = tuple(HttpAnswer.parse(mark) for mark in [*out.marks, *err.marks])
+        return Ending(process.returncode, stdout, stderr, cut_out + cut_err, timed_out, answers)
+
+    async def _end(self, process: Process, mark: str, readers: Sequence[asyncio.Future[None]]) -> None:
+        await stop(process, grace=self.settings.grace.total_seconds())
+        await asyncio.to_thread(end_leftovers, process.pid, mark)
+        _, late = await asyncio.wait(readers, timeout=_DRAIN)
+        for reader in late:
+            reader.cancel()
+
+    async def _start(self, run: _Run, stdout: int, stderr: int) -> Process:
+        # Pipes of our own: with asyncio's, waiting for the leader would also wait for orphans that hold them open.
+        return await asyncio.create_subprocess_exec(
+            self.settings.shell, "--noprofile", "--norc", "-c", run.code,
+            stdin=DEVNULL, stdout=stdout, stderr=stderr, env=run.environment, cwd=run.scratch,
+            start_new_session=True, umask=0o077, close_fds=True,
+        )  # fmt: skip
+
+    def _environment(self, scratch: str, mark: str) -> dict[str, str]:
+        inherited = {name: self._inherited[name] for name in self.settings.allowed if name in self._inherited}
+        own = {"TMPDIR": scratch, "CURL_HOME": scratch, MARK: mark}
+        return {"PATH": _DEFAULT_PATH} | _QUIET | inherited | dict(self.settings.environment) | own
+
+
+def _write_curlrc(scratch: str, mark: str) -> None:
+    """Has every curl of the step say its HTTP status, which `curl -s` alone keeps to itself (curl(1), --write-out)."""
+    line = f'write-out = "%{{stderr}}\\n{mark} %{{http_code}} %{{url_effective}}\\n"\n'
+    Path(scratch, ".curlrc").write_text(line)
+
+
+def _shower(on_output: Output | None, stream: str) -> Callable[[str], None] | None:
+    return None if on_output is None else lambda text: on_output(stream, text)
+
+
+async def _pump(descriptor: int, capture: Capture) -> None:
+    """Feeds a pipe's bytes to the capture until nobody can write to it any more, then closes it."""
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    pipe = os.fdopen(descriptor, "rb", buffering=0)
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    try:
+        while data := await reader.read(65536):
+            capture.feed(data)
+    finally:
+        transport.close()
