@@ -1,4 +1,4 @@
-"""The web application around a house: API, status documents, health. Starting and stopping is the server's business."""
+"""The web application around a house: API, pages, status documents, health. The server starts and stops it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tocsin.web import actions, alerts, commands, health, public, reading, strea
 from tocsin.web.guard import Guard
 from tocsin.web.idempotency import Idempotency
 from tocsin.web.openapi import DESCRIPTION, REFUSALS, describe
+from tocsin.web.pages.router import mount
 from tocsin.web.problems import install
 
 
@@ -24,6 +25,7 @@ def create_app(house: House) -> FastAPI:
         app.include_router(router, responses=REFUSALS)
     for router in (public.router, health.router):
         app.include_router(router)
+    mount(app, house)
     describe(app)
     # what is added last is outermost
     app.add_middleware(Idempotency)

@@ -31,7 +31,7 @@ async def alive() -> dict[str, str]:
 @router.get("/readyz")
 async def ready(house: Here) -> dict[str, str]:
     """200 when the database answers and the engine turns; 503 naming what does not."""
-    await house.core.read(lambda tx: tx.next_work_at())
+    await house.core.read(lambda tx: tx.last_position())
     age = engine_age(house.engine.alive, house.core.clock.now())
     if age is None:
         raise NotReady("the engine has not turned yet")

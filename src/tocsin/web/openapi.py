@@ -6,7 +6,6 @@ from typing import Any, TypeAlias
 
 from fastapi import FastAPI
 
-from tocsin.web import shapes
 from tocsin.web.alerts import DECODERS
 from tocsin.web.problems import MEDIA_TYPE
 
@@ -16,8 +15,11 @@ DESCRIPTION = (
     "Tocsin runs the incident runbook your team already has. Times are RFC 3339 in UTC, durations seconds. "
     "Refusals are RFC 9457 problem documents. Every POST honours Idempotency-Key."
 )
+_JSON = "application/json"
+_RECEIPTS, _PROBLEM = "ReceiptsJson", "ProblemJson"
+# a `model` for each refusal of each route would have pydantic build hundreds of validators at the first request
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"model": shapes.ProblemJson, "description": said}
+    status: {"description": said, "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{_PROBLEM}"}}}}
     for status, said in {
         401: "Nobody we know is asking.",
         403: "This takes another role.",
@@ -27,8 +29,6 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         503: "The database does not answer: ask again.",
     }.items()
 }
-_JSON = "application/json"
-_RECEIPTS = "ReceiptsJson"
 
 
 def describe(app: FastAPI) -> None:
@@ -43,9 +43,6 @@ def describe(app: FastAPI) -> None:
 
 
 def _completed(schema: Schema) -> Schema:
-    for path in schema["paths"].values():
-        for operation in path.values():
-            _refuse_as_problems(operation)
     parts = schema.setdefault("components", {})
     parts["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "tocsin token create NAME --role ROLE"}
@@ -54,22 +51,14 @@ def _completed(schema: Schema) -> Schema:
         if path.startswith("/api/v1/"):
             for operation in operations.values():
                 operation["security"] = [{"token": []}]
-    parts.setdefault("schemas", {})[_RECEIPTS] = _receipts()
+    parts.setdefault("schemas", {}).update({_RECEIPTS: _receipts(), _PROBLEM: _problem()})
     schema["paths"] |= {f"/api/v1/alerts/{source}": {"post": _intake(source)} for source in DECODERS}
     return schema
 
 
-def _refuse_as_problems(operation: Schema) -> None:
-    """FastAPI writes every model as application/json; refusals have a media type of their own."""
-    for status, response in operation["responses"].items():
-        if status >= "400" and _JSON in response.get("content", {}):
-            response["content"] = {MEDIA_TYPE: response["content"][_JSON]}
-
-
 def _intake(source: str) -> Schema:
     """The plain routes, which FastAPI does not see."""
-    problem = {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemJson"}}}}
-    refused = {status: problem | {"description": REFUSALS[int(status)]["description"]} for status in ("401", "503")}
+    refused = {str(status): REFUSALS[status] for status in (401, 403, 503)}
     return {
         "tags": ["alerts"],
         "summary": f"Alerts in, as {source} sends them",
@@ -81,7 +70,7 @@ def _intake(source: str) -> Schema:
                 "description": "What came of each alert, all of them durable.",
                 "content": {_JSON: {"schema": {"$ref": f"#/components/schemas/{_RECEIPTS}"}}},
             },
-            "400": problem | {"description": "The body cannot be read; `errors` names the field."},
+            "400": REFUSALS[422] | {"description": "The body cannot be read; `errors` names the field."},
             **refused,
         },
     }
@@ -101,3 +90,21 @@ def _receipts() -> Schema:
         "required": ["fingerprint", "outcome", "incident"],
     }
     return {"type": "object", "properties": {"alerts": {"type": "array", "items": receipt}}, "required": ["alerts"]}
+
+
+def _problem() -> Schema:
+    """RFC 9457, with what is wrong in the request by name."""
+    text = {"type": "string"}
+    reason = {"type": "object", "properties": {"name": text, "reason": text}, "required": ["name", "reason"]}
+    return {
+        "type": "object",
+        "properties": {
+            "type": text,
+            "title": text,
+            "status": {"type": "integer"},
+            "detail": text,
+            "instance": text,
+            "errors": {"type": "array", "items": reason},
+        },
+        "required": ["type", "title", "status", "detail"],
+    }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 
 from tocsin.engine.errors import NotFound
 from tocsin.incident.alert import AlertStatus
-from tocsin.runbook.report import Json, as_json
+from tocsin.runbook.report import as_json
 from tocsin.web import shapes, showing, views
 from tocsin.web.auth import Here, viewer
 from tocsin.web.cursors import Cursor, Limit, cursor, place
@@ -124,6 +124,6 @@ async def on_call(house: Here, at: Instant | None = None) -> shapes.OnCallJson:
 
 
 @router.get("/runbook", tags=["runbook"])
-async def runbook(house: Here) -> dict[str, Json]:
+async def runbook(house: Here) -> dict[str, Any]:
     """The runbook in force, as `tocsin check --format json` prints it."""
     return as_json(house.reading)

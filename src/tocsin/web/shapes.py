@@ -351,19 +351,3 @@ class DutyJson(TypedDict):
 class OnCallJson(TypedDict):
     at: Instant
     roles: list[DutyJson]
-
-
-class ReasonJson(TypedDict):
-    name: str
-    reason: str
-
-
-class ProblemJson(TypedDict, total=False):
-    """RFC 9457."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    errors: list[ReasonJson]
