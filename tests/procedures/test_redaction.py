@@ -111,6 +111,17 @@ def test_a_line_without_an_end_is_bounded_and_still_redacted() -> None:
     assert "hunter2" not in text
 
 
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_private_key_of_any_length_is_held_in_little_memory_and_never_shown(ended: bool) -> None:
+    capture = Capture(cap=10_000_000, marker="@@")
+    capture.feed(b"before\n-----BEGIN PRIVATE KEY-----\n")
+    for _ in range(10_000):
+        capture.feed(b"MIIEow" * 10 + b"\n")
+    capture.feed(b"-----END PRIVATE KEY-----\nafter\n" if ended else b"")
+    text, _ = capture.finish()
+    assert text.split() == ["before", "[redacted", "private", "key]", *(["after"] if ended else [])]
+
+
 def test_bytes_that_are_not_utf8_are_replaced() -> None:
     capture = Capture(cap=100, marker="@@")
     capture.feed(b"caf\xc3")
@@ -120,6 +131,6 @@ def test_bytes_that_are_not_utf8_are_replaced() -> None:
 
 def test_the_runners_own_marks_are_not_output() -> None:
     capture = Capture(cap=100, marker="@@")
-    capture.feed(b"a\n\n@@ 503 http://x\nb\n")
+    capture.feed(b"a\n@@ 503 http://x\nb\n")
     assert capture.finish()[0] == "a\nb\n"
     assert capture.marks == ["503 http://x"]

@@ -207,10 +207,19 @@ async def test_grep_without_a_match_found_nothing() -> None:
     assert (await run("echo a | grep b")).outcome is Outcome.NOTHING_FOUND
 
 
-async def test_a_shell_that_is_not_there_is_a_failed_step() -> None:
+async def test_a_shell_that_is_not_there_is_said() -> None:
     result = await run("true", Settings(shell="/no/such/bash"))
-    assert (result.outcome, result.exit_code) == (Outcome.FAILED, None)
+    assert (result.outcome, result.exit_code) == (Outcome.REFUSED, None)
     assert "/no/such/bash" in result.reason
+
+
+async def test_nothing_of_a_text_runs_that_bash_does_not_understand_to_its_end() -> None:
+    said: list[str] = []
+    result = await Runner(QUICK).run_step(
+        step("echo first\nif true; then"), on_output=lambda _, text: said.append(text)
+    )
+    assert (result.outcome, said) == (Outcome.REFUSED, [])
+    assert "syntax error" in result.reason
 
 
 async def test_descriptors_of_the_server_are_not_the_steps() -> None:

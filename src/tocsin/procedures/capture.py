@@ -16,6 +16,7 @@ from tocsin.procedures.redaction import clean, redact
 Show = Callable[[str], None]
 _HOLD = 64 * 1024  # the longest line looked at in one piece
 _OVERLAP = 4 * 1024  # longer than any token looked for
+_LONGEST_MARK = 60  # of "-----END ... PRIVATE KEY-----"
 _KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _KEY_ENDS = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
 
@@ -23,7 +24,7 @@ _KEY_ENDS = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
 class Capture:
     """One stream. `cap` bounds what is kept, in characters; half of it for the head, half for the tail.
 
-    `hide` takes secrets out, `show` sees what is kept of the head as it comes. Lines that begin with `marker` are the
+    `hide` takes secrets out, `show` sees what is kept of the head as it comes. What follows `marker` on a line is the
     runner's own and land in `marks` instead.
     """
 
@@ -34,6 +35,7 @@ class Capture:
         self._hide = hide
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._pending = ""
+        self._in_key = False
         self._head: list[str] = []
         self._head_size = 0
         self._tail: deque[str] = deque()
@@ -44,15 +46,27 @@ class Capture:
     def feed(self, data: bytes) -> None:
         """Takes the next bytes of the stream."""
         self._pending += self._decoder.decode(data)
+        if self._in_key:
+            self._swallow_key()
+        if self._in_key:
+            return
         if "\n" not in self._pending and "\r" not in self._pending and len(self._pending) < _HOLD:
             return
         at = self._safe_end()
         ready, self._pending = self._pending[:at], self._pending[at:]
         self._take(ready)
+        if len(self._pending) > _HOLD and _KEY_BEGINS.match(self._pending):
+            self._in_key = True
+            self._take("[redacted private key]")
+            self._swallow_key()
 
     def finish(self) -> tuple[str, int]:
         """(what is kept, how many characters were cut out of its middle). Call once, at the end of the stream."""
-        self._take(self._pending + self._decoder.decode(b"", final=True))
+        self._pending += self._decoder.decode(b"", final=True)
+        if self._in_key:
+            self._swallow_key()
+        if not self._in_key:
+            self._take(self._pending)
         self._pending = ""
         head, tail = "".join(self._head), "".join(self._tail)
         if not tail:
@@ -62,12 +76,18 @@ class Capture:
             return f"{head}\n[... {self._cut} characters left out ...]\n{self._hide(clean(tail))}", self._cut
         return head + self._hide(clean(tail)), 0
 
+    def _swallow_key(self) -> None:
+        """Drops what belongs to a private key too long to be held, to its end or to the end of what came so far."""
+        end = _KEY_ENDS.search(self._pending)
+        self._in_key = end is None
+        self._pending = self._pending[-_LONGEST_MARK:] if end is None else self._pending[end.end() :]
+
     def _safe_end(self) -> int:
         """Where the pending text may be cut: after a line, outside a private key, never inside a token."""
         at = max(self._pending.rfind("\n"), self._pending.rfind("\r", 0, len(self._pending) - 1)) + 1
         begins = [m.start() for m in _KEY_BEGINS.finditer(self._pending)]
         if begins and not _KEY_ENDS.search(self._pending, begins[-1]):
-            at = min(at, begins[-1])
+            return begins[-1]
         if at == 0 and len(self._pending) >= _HOLD:
             edge = len(self._pending) - _OVERLAP
             at = max(self._pending.rfind(" ", 0, edge), self._pending.rfind("\n", 0, edge)) + 1 or len(self._pending)
@@ -113,4 +133,4 @@ class Capture:
         if self._marker not in text:
             return text
         self.marks += re.findall(rf"{self._marker} (.*)", text)
-        return re.sub(rf"\n?{self._marker} .*\n?", "", text)
+        return re.sub(rf"{self._marker} .*\n?", "", text)

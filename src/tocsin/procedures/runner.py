@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from asyncio.subprocess import DEVNULL, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -110,6 +110,8 @@ class Runner:
             carried = environment_of(step.placeholders, values or {})
         except RefusedError as error:
             return self.without_running(step, Outcome.REFUSED, str(error))
+        if doubt := await self._misunderstood(code):
+            return self.without_running(step, Outcome.REFUSED, doubt)
         limit = limit or self.settings.timeout
         ending = await self._run(code, carried, limit=limit, merges=bool(_MERGES.search(command)), on_output=on_output)
         outcome, reason = judge(command, ending, timeout=limit)
@@ -142,6 +144,24 @@ class Runner:
         lines += [substitute(line, placeholders) for line in environment]
         return "\n".join([*lines, substitute(command, placeholders)])
 
+    async def _misunderstood(self, code: str) -> str | None:
+        """What bash says against the code as a whole (`bash -n`), None when it understands it.
+
+        Asked first, because bash runs the lines before a syntax error.
+        """
+        arguments = ("--noprofile", "--norc", "-n", "-c", code)
+        try:
+            asked = await asyncio.create_subprocess_exec(
+                self.settings.shell, *arguments, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, env={"LC_ALL": "C.UTF-8"}
+            )
+        except OSError as error:
+            return f"{self.settings.shell}: {error.strerror}"
+        _, said = await asked.communicate()
+        if asked.returncode == 0:
+            return None
+        first = said.decode("utf-8", "replace").strip().split("\n")[0]
+        return self._hide(f"bash does not understand it: {first.removeprefix('bash: ').removeprefix('-c: ')[:300]}")
+
     async def _run(
         self, code: str, carried: Mapping[str, str], *, limit: timedelta, merges: bool, on_output: Output | None
     ) -> Ending:
@@ -157,15 +177,16 @@ class Runner:
 
     async def _watched(self, run: _Run, limit: timedelta, on_output: Output | None) -> Ending:
         out_end, err_end = os.pipe(), os.pipe()
+        process = None
         try:
             process = await self._start(run, out_end[1], err_end[1])
         except OSError as error:
-            os.close(out_end[0])
-            os.close(err_end[0])
             return Ending(None, "", f"{self.settings.shell}: {error.strerror}", 0, False, ())
         finally:
-            os.close(out_end[1])
-            os.close(err_end[1])
+            for write, read in ((out_end[1], out_end[0]), (err_end[1], err_end[0])):
+                os.close(write)
+                if process is None:
+                    os.close(read)
         out = Capture(cap=self.settings.output_cap, marker=run.mark, show=_shower(on_output, "stdout"), hide=self._hide)
         err = Capture(cap=self.settings.output_cap, marker=run.mark, show=_shower(on_output, "stderr"), hide=self._hide)
         readers = [asyncio.ensure_future(_pump(out_end[0], out)), asyncio.ensure_future(_pump(err_end[0], err))]
@@ -204,7 +225,7 @@ class Runner:
 
 def _write_curlrc(scratch: str, mark: str) -> None:
     """Has every curl of the step say its HTTP status, which `curl -s` alone keeps to itself (curl(1), --write-out)."""
-    line = f'write-out = "%{{stderr}}\\n{mark} %{{http_code}} %{{url_effective}}\\n"\n'
+    line = f'write-out = "%{{stderr}}{mark} %{{http_code}} %{{url_effective}}\\n"\n'
     Path(scratch, ".curlrc").write_text(line)
 
 

@@ -54,6 +54,11 @@ def test_a_comment_alone_is_a_persons_task() -> None:
     assert (step.kind, step.title, step.command) == (StepKind.MANUAL, "Check metrics: Open Grafana dashboard", "")
 
 
+def test_what_a_command_should_show_is_no_task() -> None:
+    steps = split("# Health\ncurl -s https://a\n# Expected: HTTP 200\n\n# Next\ndf -h").steps
+    assert [step.title for step in steps] == ["Health", "Next"]
+
+
 def test_watch_becomes_a_poll_for_the_time_its_title_says() -> None:
     (step,) = split("# 4. Monitor for 15-30 minutes\nwatch -n 30 'kubectl get pods; echo \"---\"'").steps
     assert (step.poll, step.poll_command) == (timedelta(seconds=30), 'kubectl get pods; echo "---"')

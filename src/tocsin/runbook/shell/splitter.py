@@ -19,6 +19,8 @@ from tocsin.runbook.shell.remarks import finding, remarks
 from tocsin.runbook.shell.syntax import parse
 from tocsin.runbook.shell.titles import Reading, manual_title, read_notes, title_from
 
+# What a command should show is no task of a person's.
+_EXPECTED = re.compile(r"(?:expect(?:ed|s)?|(?:sample |example )?output|returns?|results?|should)\b", re.IGNORECASE)
 _KEEPS_LOOKING = re.compile(r"\b(?:monitor|watch|observe|wait|keep|soak)", re.IGNORECASE)
 
 
@@ -58,7 +60,7 @@ def _steps(chunk: Chunk, environment: Iterable[str], *, line: int) -> list[Step]
         steps.append(_promql(notes, line=line + (chunk.row if notes.title else notes.query_row)))
     if chunk.body:
         steps.append(_shell(chunk, notes, environment, line=line + chunk.row))
-    elif notes.query is None and notes.title:
+    elif notes.query is None and notes.title and not _EXPECTED.match(notes.title):
         steps.append(_manual(notes, line=line + chunk.row))
     return steps
 
