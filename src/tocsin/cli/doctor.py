@@ -32,8 +32,12 @@ def doctor(config: Path | None, *, database: str | None) -> int:
         put([_line(check)])
     failed = sum(c.verdict is Verdict.FAIL for c in found)
     warned = sum(c.verdict is Verdict.WARN for c in found)
-    put([f"{len(found)} checks: {failed} failed, {warned} warning{'' if warned == 1 else 's'}"])
+    put([f"{_count(len(found), 'check')}: {failed} failed, {_count(warned, 'warning')}"])
     return 1 if failed else 0
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _line(check: Check) -> str:
@@ -74,7 +78,8 @@ def _read(settings: Settings) -> Reading | Check:
 
 def _judged(reading: Reading) -> Check:
     counts = {level: sum(f.level is level for f in reading.findings) for level in Level}
-    said = f"{reading.runbook.file}: {counts[Level.ERROR]} errors, {counts[Level.WARNING]} warnings"
+    errors, warnings = _count(counts[Level.ERROR], "error"), _count(counts[Level.WARNING], "warning")
+    said = f"{reading.runbook.file}: {errors}, {warnings}"
     remedy = f": see `tocsin check {reading.runbook.file}`"
     if counts[Level.ERROR]:
         return fail("runbook", said + remedy)

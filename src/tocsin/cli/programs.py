@@ -17,6 +17,8 @@ _BUILTINS = names(
     "shift shopt source test time times trap true type typeset ulimit umask unalias unset wait"
 )
 _WRAPPERS = names("sudo doas timeout nohup nice ionice stdbuf command exec env xargs time watch")
+_WORDS = names("command_name word number string raw_string")
+_OF_THE_WRAPPER = re.compile(r"-|[0-9.]+[smhd]?$|\w+=")  # its options, their numbers, variables that it sets
 _NAME = re.compile(r"[\w.+/~-]+")
 
 
@@ -49,9 +51,16 @@ def _started(text: str) -> Iterator[str]:
 
 
 def _of_command(node: Node, syntax: Syntax) -> Iterator[str]:
-    words = [syntax.text(c).strip("\"'") for c in node.children if c.type in ("command_name", "word", "string")]
-    for word in words:
-        if not _NAME.fullmatch(word) or word.startswith("-"):
+    """The program, and what it starts in turn where it is one that only wraps another."""
+    texts = [syntax.text(c) for c in node.children if c.type in _WORDS]
+    for text in texts:
+        word = text.strip("\"'")
+        if word != text and " " in word:  # `watch 'df -h; uptime'`: a text that is read as shell again
+            yield from _started(word)
+            return
+        if _OF_THE_WRAPPER.match(word):
+            continue
+        if not _NAME.fullmatch(word):
             return
         if word not in _BUILTINS:
             yield word
