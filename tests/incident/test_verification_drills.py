@@ -302,3 +302,35 @@ def test_checklists_of_one_title_have_items_of_their_own(policy: Policy) -> None
     twice = (*policy.runbook.checklists, *policy.runbook.checklists)
     ids = [i.id for i in items(msgspec.structs.replace(policy.runbook, checklists=twice))]
     assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize(
+    ("observed", "why"), [(None, "has not answered"), ("unhealthy", "seen"), ("timed_out", "seen"), ("failed", "seen")]
+)
+def test_a_verification_whose_steps_do_not_speak_for_the_fix_fails(
+    policy: Policy, observed: str | None, why: str
+) -> None:
+    drill = watched(Drill(policy, observed=observed))
+    drill.after(minutes=29, seconds=59)
+    assert status(drill) is Status.MONITORING
+    drill.after(seconds=1)
+    assert status(drill) is Status.MITIGATING
+    assert why in drill.events(e.VerificationFailed)[0].reason
+
+
+@pytest.mark.parametrize("observed", ["ok", "nothing_found", "unknown", "manual"])
+def test_a_verification_that_found_nothing_wrong_passes(policy: Policy, observed: str) -> None:
+    drill = watched(Drill(policy, observed=observed))
+    drill.after(minutes=30)
+    assert len(drill.events(e.VerificationPassed)) == 1
+
+
+def test_a_person_needs_a_reason_while_a_step_has_not_answered(policy: Policy) -> None:
+    drill = watched(Drill(policy, observed=None))
+    tick_all(drill)
+    drill.after(minutes=16)
+    resolve(drill)
+    with pytest.raises(TransitionError, match="has not answered"):
+        resolve(drill)
+    resolve(drill, "seen by hand")
+    assert status(drill) is Status.RESOLVED

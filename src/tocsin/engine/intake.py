@@ -98,7 +98,7 @@ def _fired(
     if incident is None:
         return Receipt(alert.fingerprint, "recorded")
     ctx = ledger.context(incident, TOCSIN)
-    incident = ledger.append(incident, commands.alert_changed(incident, ctx, alert), actor=alert.source)
+    incident = _told(ledger, incident, alert)
     if outcome == "opened":
         ledger.append(incident, commands.first_moves(incident, ctx), actor=TOCSIN.name)
     return Receipt(alert.fingerprint, outcome, incident.number)
@@ -125,9 +125,15 @@ def _stopped(ledger: Ledger, known: AlertRecord | None, alert: Alert) -> Receipt
     _keep(ledger, known, alert, incident)
     if incident is None:
         return Receipt(alert.fingerprint, "recorded")
-    ctx = ledger.context(incident, TOCSIN)
-    ledger.append(incident, commands.alert_changed(incident, ctx, alert), actor=alert.source)
+    _told(ledger, incident, alert)
     return Receipt(alert.fingerprint, "resolved", incident.number)
+
+
+def _told(ledger: Ledger, incident: Incident, alert: Alert) -> Incident:
+    """The source said the first event, that the alert changed; what follows from it is Tocsin's doing."""
+    said, *follows = commands.alert_changed(incident, ledger.context(incident, TOCSIN), alert)
+    incident = ledger.append(incident, (said,), actor=alert.source)
+    return ledger.append(incident, follows, actor=TOCSIN.name)
 
 
 def _keep(ledger: Ledger, known: AlertRecord | None, alert: Alert, incident: Incident | None) -> None:

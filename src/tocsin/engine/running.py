@@ -17,9 +17,9 @@ from tocsin.incident import events as e
 from tocsin.incident.errors import TransitionError
 from tocsin.incident.policy import TOCSIN, Context, Policy
 from tocsin.incident.state import Incident, Run
+from tocsin.incident.steps import BAD
 from tocsin.runbook.model import Mitigation, Purpose, Step, StepClass, StepKind
 
-BAD = ("unhealthy", "failed", "timed_out")
 BAD_IN_A_ROW = 2
 """How often in a row a verification step must fail to count: pods that are just being replaced look unhealthy once."""
 RETRY = timedelta(seconds=10)

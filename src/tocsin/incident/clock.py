@@ -9,7 +9,7 @@ from tocsin.incident.deadlines import Deadline, Kind, deadlines, open_rungs, run
 from tocsin.incident.paging import inform_rung, page_rung
 from tocsin.incident.policy import Context
 from tocsin.incident.state import Incident, Status
-from tocsin.incident.steps import resolved
+from tocsin.incident.steps import publish, resolved, unconvincing
 
 
 def due(incident: Incident, ctx: Context) -> tuple[e.Event, ...]:
@@ -53,7 +53,11 @@ def _approval(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.E
 def _verify(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Event, ...]:
     if deadline.key == "resolve":
         return resolved(incident, ctx, reason="", open_items=())
-    return (e.VerificationPassed(),)
+    doubts = unconvincing(incident)
+    if not doubts:
+        return (e.VerificationPassed(),)
+    back = publish(incident, ctx, Status.MITIGATING) if incident.status is Status.MONITORING else ()
+    return (e.VerificationFailed("; ".join(doubts)), *back)
 
 
 def _remind(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Event, ...]:

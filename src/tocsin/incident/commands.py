@@ -230,6 +230,8 @@ def what_is_missing(incident: Incident, ctx: Context) -> tuple[str, ...]:
         missing.append("the verification has not run" if v is None else f"the verification failed: {v.reason}")
     elif v.status == "watching" and ctx.at < v.earliest_at:
         missing.append(f"monitoring until {v.earliest_at:%H:%M} UTC at the earliest")
+    if v is not None and v.status == "watching":
+        missing += steps.unconvincing(incident)
     return tuple(missing)
 
 

@@ -15,6 +15,7 @@ from tocsin.incident.fold import apply, begin
 from tocsin.incident.policy import TOCSIN, Actor, Context, Policy
 from tocsin.incident.state import Incident
 from tocsin.incident.work import Send, Work, announce
+from tocsin.runbook.model import Purpose
 
 E = TypeVar("E", bound=e.Event)
 START = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
@@ -23,8 +24,10 @@ START = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 class Drill:
     """One incident, its timeline and the work it brought about, with time that passes only when told."""
 
-    def __init__(self, policy: Policy, *, start: datetime = START) -> None:
+    def __init__(self, policy: Policy, *, start: datetime = START, observed: str | None = "ok") -> None:
+        """`observed` is the outcome that every step of a verification has at once; None when it never answers."""
         self.policy = policy
+        self.observed = observed
         self.now = start
         self.timeline: list[e.Entry] = []
         self.work: list[tuple[datetime, Work]] = []
@@ -93,6 +96,10 @@ class Drill:
     def _do(self, actor: str, happened: Sequence[e.Event]) -> None:
         """All of them or, when the table refuses one, none."""
         self._append(actor, *happened)
+        for event in happened:
+            if isinstance(event, e.RunStarted) and event.purpose == Purpose.VERIFICATION and self.observed:
+                steps = zip(event.indices, event.steps, strict=True)
+                self._append("tocsin", *(e.StepFinished(event.run, n, t, self.observed, "seen") for n, t in steps))
 
     def _append(self, actor: str, *happened: e.Event) -> None:
         incident, entries, work = self._incident, list(self.timeline), list(self.work)

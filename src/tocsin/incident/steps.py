@@ -11,6 +11,8 @@ from tocsin.incident.policy import Context
 from tocsin.incident.state import Incident, Status
 from tocsin.runbook.model import Procedure, Purpose, StepClass
 
+BAD = ("unhealthy", "failed", "timed_out")
+"""Outcomes of a step that speak against health."""
 STATUS_PAGE_TEMPLATES = ("Status Page Updates", "Status Page", "Status Page Update")
 
 
@@ -53,6 +55,18 @@ def verification(incident: Incident, ctx: Context, *, cause: str, owned: bool = 
     run = start_run(incident, found[0], indices=runs_by_itself(found[0]))
     least, most = _window(found[0], ctx)
     return (e.VerificationStarted(cause, ctx.at + least, ctx.at + most, run.run), run, *said)
+
+
+def unconvincing(incident: Incident) -> tuple[str, ...]:
+    """The verification's steps that do not speak for the fix: they found something wrong, or never answered at all.
+
+    A step that cannot tell (`unknown`, `manual`) is left to the checklist, which a person ticks.
+    """
+    v = incident.verification
+    run = incident.run(v.run) if v and v.run else None
+    wrong = [f"{s.title}: {s.reason or s.outcome}" for s in (run.steps if run else ()) if s.outcome in BAD]
+    silent = [f"{s.title} has not answered" for s in (run.steps if run else ()) if s.outcome is None]
+    return (*wrong, *silent)
 
 
 def monitored(incident: Incident, ctx: Context, *, cause: str) -> tuple[e.Event, ...]:
