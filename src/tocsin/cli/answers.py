@@ -192,7 +192,6 @@ class Incidents(Struct, frozen=True):
 class Entry(Struct, frozen=True):
     seq: int
     at: datetime
-    actor: str = ""
     text: str = ""
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import repeat
 
 import msgspec
 
@@ -16,7 +17,9 @@ from tocsin.cli.complaints import FAILED, complain
 from tocsin.cli.responding import INTERRUPTED, at, now, told
 from tocsin.cli.terminal import put, put_json
 
-LOOK_SECONDS = 0.5
+LOOKS_SECONDS = (0.05, 0.1, 0.2, 0.3)
+"""Between the first looks; after them, the longest."""
+LONGEST_LOOK_SECONDS = 0.5
 UNDER_WAY = ("approved", "running")
 
 
@@ -51,6 +54,7 @@ def run(number: int, slug: str, *, steps: Sequence[int], values: Mapping[str, st
 
 def _follow_run(server: Client, path: str, *, as_json: bool) -> int:
     printed: set[int] = set()
+    pauses = _pauses()
     while True:
         answer = server.get(path)
         run = answer.read(a.Run)
@@ -61,7 +65,7 @@ def _follow_run(server: Client, path: str, *, as_json: bool) -> int:
         if run.status != "running":
             put_json(answer.body) if as_json else put([f"Run {one_line(run.title)}: {run.status}."])
             return 0 if run.status == "done" else FAILED
-        time.sleep(LOOK_SECONDS)
+        time.sleep(next(pauses))
 
 
 def mitigate(number: int, slug: str, *, values: Mapping[str, str], approved: bool, as_json: bool) -> int:
@@ -151,6 +155,7 @@ def _another(found: a.Approval, number: int) -> int:
 
 
 def _follow_approval(server: Client, number: int, approval: str, *, as_json: bool) -> int:
+    pauses = _pauses()
     while True:
         answer = server.get(at(number))
         found = answer.read(a.Incident).approval(approval)
@@ -158,7 +163,7 @@ def _follow_approval(server: Client, number: int, approval: str, *, as_json: boo
             raise ServerError(f"approval {approval} is gone from incident {number}: tocsin timeline {number}")
         if found.status not in UNDER_WAY:
             return _ended(server, number, found, answer.body if as_json else None)
-        time.sleep(LOOK_SECONDS)
+        time.sleep(next(pauses))
 
 
 def _ended(server: Client, number: int, found: a.Approval, body: bytes | None) -> int:
@@ -179,6 +184,12 @@ def _ended(server: Client, number: int, found: a.Approval, body: bytes | None) -
         if found.status == "unknown":
             put([f"Look whether it took effect, then: tocsin settle {number} {found.id} done|failed"])
     return 0 if found.status == "done" else FAILED
+
+
+def _pauses() -> Iterator[float]:
+    """Endless: soon at first, since most steps are quick, then twice a second."""
+    yield from LOOKS_SECONDS
+    yield from repeat(LONGEST_LOOK_SECONDS)
 
 
 def _followed(follow: Callable[[], int], what: str, number: int) -> int:

@@ -140,7 +140,7 @@ def entries(found: Iterable[a.Entry], *, day: str = "") -> Iterator[str]:
         if f"{at:%Y-%m-%d}" != day:
             day = f"{at:%Y-%m-%d}"
             yield f"{day} (UTC)"
-        head = f"{at:%H:%M:%S}  {one_line(entry.actor)[:12]:12}  "
+        head = f"{at:%H:%M:%S}  "
         yield from textwrap.wrap(
             one_line(entry.text, limit=2_000), WIDTH, initial_indent=head, subsequent_indent=" " * len(head)
         ) or [head.rstrip()]
@@ -226,7 +226,7 @@ def _head(i: a.Incident, now: datetime) -> list[str]:
         ("Commander", one_line(i.commander or "")),
         ("Alerts", f"{i.alerts_firing} firing of {i.alerts_total}" if i.alerts_total else ""),
         ("Public", one_line(i.public.status or "")),
-        ("Severity", one_line(i.severity_reason)),
+        ("Severity", one_line(f"{i.severity}, {i.severity_reason}") if i.severity_reason else ""),
         ("Page", one_line(i.link, limit=500)),
     ]
     return [*lines, *table([(k, v) for k, v in about if v])]
