@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -84,7 +84,7 @@ class Core:
         self._wakers.append(event)
         return event
 
-    async def follow(self) -> AsyncIterator[Committed]:
+    async def follow(self) -> AsyncGenerator[Committed, None]:
         """Every entry as it commits, from now on; ends when a reader falls far behind or the engine stops."""
         with self._subscribed() as queue:
             while (committed := await queue.get()) is not None:
