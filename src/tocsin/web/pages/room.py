@@ -33,9 +33,9 @@ CAUGHT_UP = 500
 """Lines that a page which was away is given at once; one further behind keeps its gap until it is loaded anew."""
 ALERTS = 100
 SSE_EVENT = "sse:message"
-HEAD = ("top", "owed")
-LIVE = ("assess", "classify", "decide", "approvals", "mitigate", "investigate", "tell", "public", "end", "after")
-OVER = ("after", "end", "public", "tell", "assess", "decide", "approvals", "mitigate", "investigate", "classify")
+HEAD = ("top", "approvals", "owed")
+LIVE = ("assess", "decide", "mitigate", "classify", "investigate", "tell", "public", "end", "after")
+OVER = ("after", "end", "public", "tell", "assess", "decide", "mitigate", "investigate", "classify")
 ASIDE = ("people",)
 JUMPS = (
     ("assess", "Assess"),
@@ -163,6 +163,8 @@ def newest_shown(request: Request) -> int:
 
 def tone(event: e.Event) -> str:
     """How loudly a line of the timeline is shown: quiet for deliveries, loud for what changes the incident."""
+    if isinstance(event, e.StepFinished):
+        return "quiet" if event.outcome in _FINE else "bad"
     if isinstance(event, _QUIET):
         return "quiet"
     if isinstance(event, _BAD):
@@ -172,6 +174,7 @@ def tone(event: e.Event) -> str:
     return "note" if isinstance(event, e.Noted) else "plain"
 
 
+_FINE = ("ok", "nothing_found", "manual")
 _QUIET = (e.MessageDelivered, e.RunStarted, e.RunFinished, e.ContactTried)
 _BAD = (
     e.MessageFailed, e.AcknowledgeMissed, e.VerificationFailed, e.MitigationOutcomeUnknown, e.RungPassed, e.Reopened,

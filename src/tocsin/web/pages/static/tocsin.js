@@ -137,10 +137,14 @@
 
   document.addEventListener("htmx:afterSettle", count);
   document.addEventListener("htmx:sendError", () => say("The server did not answer. Nothing was changed; try again."));
-  document.addEventListener("htmx:afterRequest", (event) => {
-    if (!event.detail.requestConfig || event.detail.requestConfig.verb !== "post" || !event.detail.xhr.status) return;
-    document.getElementById("flash").scrollIntoView({ block: "nearest" });
-  });
+  // a confirmation has been read after a few seconds; a refusal stays
+  let fading = 0;
+  function fade() {
+    clearTimeout(fading);
+    fading = setTimeout(() => document.querySelector("#flash .good")?.remove(), 6000);
+  }
+  document.addEventListener("htmx:afterSettle", fade);
+  fade();
 
   function say(text) {
     const line = document.createElement("p");
