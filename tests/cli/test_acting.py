@@ -49,7 +49,7 @@ def test_a_run_with_a_failing_step_exits_one(ana: Terminal, house: Served, numbe
 
 
 def test_a_missing_value_is_named(ana: Terminal, number: int) -> None:
-    assert "pod-name" in ana.refuses("run", number, "pod-crashes")
+    assert ana.refuses("run", number, "pod-crashes").endswith("needs: pod-name: give --value pod-name=...\n")
 
 
 def test_a_value_reaches_the_step(ana: Terminal, number: int) -> None:

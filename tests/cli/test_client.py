@@ -57,6 +57,12 @@ def test_an_address_that_is_none_is_refused(at: At, url: str) -> None:
     assert "TOCSIN_URL" in at(url).refuses("list")
 
 
+def test_an_address_with_a_password_is_refused_and_not_repeated(at: At) -> None:
+    said = at("http://ana:hunter2@127.0.0.1:1").refuses("list")
+    assert "TOCSIN_TOKEN" in said
+    assert "hunter2" not in said
+
+
 @pytest.mark.parametrize("token", ["", "wrong"])
 def test_a_token_that_is_missing_or_wrong_says_how_to_get_one(house: Served, at: At, token: str) -> None:
     assert "tocsin token create" in at(house.url, token).refuses("list")

@@ -68,6 +68,10 @@ class Client:
 
     def __init__(self, url: str, token: str = "") -> None:
         """Raises ServerError for an address or a token that cannot be used."""
+        if "@" in url:
+            raise ServerError(
+                f"TOCSIN_URL holds a name or a password: write it like {DEFAULT_URL}, and set TOCSIN_TOKEN"
+            )
         self.url = url.rstrip("/")
         if not _usable(self.url):
             raise ServerError(f"TOCSIN_URL is {url!r}: write it like {DEFAULT_URL}")
@@ -139,11 +143,20 @@ def _with_remedy(status: int, said: str, fields: Mapping[str, str]) -> str:
     if status == httpx.codes.FORBIDDEN:
         return f"{said}: use the token of somebody who may"
     if status == httpx.codes.UNPROCESSABLE_ENTITY:
-        unsaid = [f"{name}: {why}" for name, why in fields.items() if name not in said or why not in said]
+        unsaid = [f"{name}: {why}" for name, why in fields.items() if not _is_said(name, why, said)]
         return f"{said} ({'; '.join(unsaid)})" if unsaid else said
     if status == httpx.codes.SERVICE_UNAVAILABLE:
         return f"{said}: try again in a moment"
     return said
+
+
+def absent(why: str) -> bool:
+    """Whether that is the API's reason for a value that was simply not given."""
+    return why.startswith("needed by")
+
+
+def _is_said(name: str, why: str, said: str) -> bool:
+    return name in said and (why in said or absent(why))
 
 
 def _reason(exc: httpx.HTTPError) -> str:

@@ -95,7 +95,8 @@ def _remedy(words: str) -> str:
 
 
 def _size(path: Path) -> str:
-    size = path.stat().st_size
+    """The file's and its log's together."""
+    size = sum(os.path.getsize(f"{path}{suffix}") for suffix in ("", "-wal") if os.path.exists(f"{path}{suffix}"))
     return f"{size / 1_000_000:.1f} MB" if size >= 100_000 else f"{size / 1_000:.1f} kB"
 
 

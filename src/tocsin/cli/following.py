@@ -12,7 +12,7 @@ import msgspec
 from tocsin.channels.text import one_line
 from tocsin.cli import answers as a
 from tocsin.cli import render
-from tocsin.cli.client import Client, ServerError
+from tocsin.cli.client import Answer, Client, ServerError, absent
 from tocsin.cli.complaints import FAILED, complain
 from tocsin.cli.responding import INTERRUPTED, at, now, told
 from tocsin.cli.terminal import put, put_json
@@ -46,10 +46,19 @@ def run(number: int, slug: str, *, steps: Sequence[int], values: Mapping[str, st
 
     def start(server: Client) -> int:
         body = {"steps": list(steps) or None, "values": dict(values) or None}
-        started = server.post(at(number, "procedures", slug), body).read(a.RunStarted).run
+        started = _asked(server, at(number, "procedures", slug), body).read(a.RunStarted).run
         return _followed(lambda: _follow_run(server, at(number, "runs", started), as_json=as_json), "the run", number)
 
     return told(start)
+
+
+def _asked(server: Client, path: str, body: Mapping[str, object]) -> Answer:
+    """The answer; values that are missing are named as they are given."""
+    try:
+        return server.post(path, body)
+    except ServerError as exc:
+        missing = " ".join(f"--value {name}=..." for name, why in exc.fields.items() if absent(why))
+        raise ServerError(f"{exc}: give {missing}" if missing else str(exc), status=exc.status) from None
 
 
 def _follow_run(server: Client, path: str, *, as_json: bool) -> int:
@@ -72,7 +81,7 @@ def mitigate(number: int, slug: str, *, values: Mapping[str, str], approved: boo
     """Proposes a mitigation; `approved` also says yes, and follows it to its outcome."""
 
     def propose(server: Client) -> int:
-        answer = server.post(at(number, "mitigations", slug), {"values": dict(values) or None})
+        answer = _asked(server, at(number, "mitigations", slug), {"values": dict(values) or None})
         found = answer.read(a.Proposed).approval
         if not as_json:
             put(render.approval(found, number, now()))

@@ -16,6 +16,11 @@ WIDTH = 80
 OUTPUT_LIMIT = 1_000_000
 OVER = ("resolved", "closed")
 _INDENT = "  "
+_HARM = {
+    "read": "It only reads: ",
+    "change": "It changes production: ",
+    "destructive": "It may destroy what cannot be brought back: ",
+}
 
 
 def listed(found: a.Incidents) -> list[str]:
@@ -59,16 +64,22 @@ def owed(deadlines: Iterable[a.Deadline], now: datetime) -> list[str]:
 
 
 def outcomes(run: a.Run) -> list[str]:
-    """A line a step: what came of it."""
-    rows = [(_outcome(s), f"{s.index}.", _with_reason(s.title, s.reason)) for s in run.steps]
-    return table(rows)
+    """A step with what came of it, the reason where it is not simply well."""
+    heads = table([(_outcome(s), f"{s.index}.", ".") for s in run.steps])
+    lines: list[str] = []
+    for head, found in zip(heads, run.steps, strict=True):
+        before = head[:-1]
+        said = one_line(found.title) + (f" - {_reason(found)}" if _reason(found) else "")
+        room = WIDTH - len(_INDENT)
+        lines += textwrap.wrap(said, room, initial_indent=before, subsequent_indent=" " * len(before)) or [before]
+    return lines
 
 
 def step(found: a.Step) -> list[str]:
     """One step of a run with its output."""
     head = f"{found.index}. {one_line(found.title)}: {_outcome(found)}"
     code = f" (exit {found.exit_code})" if found.exit_code else ""
-    lines = [head + code, *wrapped(found.reason, indent="   ")]
+    lines = [head + code, *wrapped(_reason(found), indent="   ")]
     return [*lines, *output(found.output, found.cut_bytes)]
 
 
@@ -111,7 +122,7 @@ def approval(one: a.Approval, number: int, now: datetime) -> list[str]:
 def needed(one: a.Approval) -> str:
     """Who must still approve, in a sentence."""
     who = f" (approved by {', '.join(map(one_line, one.approved_by))})" if one.approved_by else ""
-    harm = f"It is {one.step_class}: " if one.step_class else ""
+    harm = _HARM.get(one.step_class, "")
     if one.needs > 1:
         return f"{harm}{one.needs} different people must approve{who}."
     return f"{harm}one responder must approve{who}."
@@ -280,8 +291,8 @@ def _outcome(found: a.Step) -> str:
     return one_line(found.outcome or {"running": "...", "not_run": "not run"}.get(found.status, found.status))
 
 
-def _with_reason(title: str, reason: str) -> str:
-    return one_line(title) + (f" - {one_line(reason, limit=100)}" if reason else "")
+def _reason(found: a.Step) -> str:
+    return one_line(found.reason) if found.outcome not in ("ok", "manual") else ""
 
 
 def _when(d: a.Deadline, now: datetime) -> str:
