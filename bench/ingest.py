@@ -13,7 +13,7 @@ from bench.client import hammer, request
 from bench.figures import Figure, Yardstick, median, percentile
 from bench.servers import bare, settings, tocsin
 
-BODIES, DISTINCT, SERVICES = 600, 30, 5
+BODIES, DISTINCT, SERVICES = 400, 30, 5
 PATH = "/api/v1/alerts/alertmanager"
 
 

@@ -13,7 +13,7 @@ from bench.ingest import PATH, body, summary
 from bench.receiver import Receiver, receiving
 from bench.servers import bare, settings, tocsin
 
-COUNT = 60
+COUNT = 40
 
 
 def measure() -> list[Figure]:
