@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Page, ViewportSize, expect, sync_playwright
 from serving import Server
 
 from tocsin.config import default_runbook
@@ -25,7 +25,8 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 ]  # fmt: skip
-PHONE = {"width": 360, "height": 780}
+SMALL_PHONE = ViewportSize(width=360, height=780)
+DEVICES = {"desktop": ViewportSize(width=1280, height=900), "phone": ViewportSize(width=390, height=844)}
 PATIENCE_MS = 15_000
 EVIL = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>{{ 7*7 }}'
 SETTINGS = """
@@ -146,7 +147,7 @@ def _is_wrong(text: str, kind: str) -> bool:
 @pytest.fixture
 def tab(chromium: Browser, server: Server, session: str) -> Iterator[Tab]:
     """A desktop browser signed in as Ana; a script error or a breach of the content policy fails the test."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    context = chromium.new_context(viewport=DEVICES["desktop"], color_scheme="light")
     context.add_cookies([{"name": "tocsin_session", "value": session, "url": server.url}])
     found = Tab(context.new_page(), server.url)
     yield found
@@ -183,12 +184,12 @@ def photograph(tab: Tab, name: str, *, whole: bool = True) -> None:
     if not folder:
         return
     page = tab.page
-    for device, size in (("desktop", {"width": 1280, "height": 900}), ("phone", {"width": 390, "height": 844})):
+    for device, size in DEVICES.items():
         for scheme in ("light", "dark"):
             page.set_viewport_size(size)
             page.emulate_media(color_scheme=scheme)
             page.screenshot(path=Path(folder) / f"{name}-{device}-{scheme}.png", full_page=whole)
-    page.set_viewport_size({"width": 1280, "height": 900})
+    page.set_viewport_size(DEVICES["desktop"])
     page.emulate_media(color_scheme="light")
 
 
@@ -239,7 +240,7 @@ def test_the_story_from_alert_to_resolve(tab: Tab, server: Server, production: P
     photograph(tab, "room")
     if folder := os.environ.get("TOCSIN_SCREENSHOTS"):
         page.evaluate("window.scrollTo(0, 0)")
-        clip = {"x": 0, "y": 0, "width": 1280, "height": 1400}
+        clip = FloatRect(x=0, y=0, width=1280, height=1200)
         page.screenshot(path=Path(folder) / "incident-room.png", clip=clip, full_page=True)
     approval.get_by_role("button", name="Approve and run").click()
     expect(page.locator("#mitigate")).to_contain_text("succeeded")
@@ -272,7 +273,7 @@ def test_a_pages_link_acknowledges_only_by_its_button(chromium: Browser, server:
     before = len(acknowledge_links(server))
     number = declared(server, "Queue is stuck", "SEV2")
     link = server.until(lambda: acknowledge_links(server)[before:])[0]
-    context = chromium.new_context(viewport={"width": 390, "height": 844})
+    context = chromium.new_context(viewport=DEVICES["phone"])
     page = context.new_page()
     page.goto(link)
     expect(page.get_by_role("heading", name="Queue is stuck")).to_be_visible()
@@ -328,7 +329,7 @@ def test_hostile_text_stays_text(tab: Tab, server: Server) -> None:
 def test_every_page_fits_a_small_phone(chromium: Browser, server: Server, session: str) -> None:
     long = "checkout-service-" * 12
     number = declared(server, long, "SEV2", service="frontend")
-    context = chromium.new_context(viewport=PHONE)
+    context = chromium.new_context(viewport=SMALL_PHONE)
     context.add_cookies([{"name": "tocsin_session", "value": session, "url": server.url}])
     page = context.new_page()
     room = f"/incidents/{number}"
@@ -346,7 +347,7 @@ def test_every_page_fits_a_small_phone(chromium: Browser, server: Server, sessio
         page.goto(server.url + path)
         page.evaluate("document.querySelectorAll('main details').forEach((box) => { box.open = true })")
         expect(page.locator("details.output > div > a")).to_have_count(0)
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
+        assert page.evaluate("document.documentElement.scrollWidth") <= SMALL_PHONE["width"], path
     context.close()
 
 

@@ -116,6 +116,16 @@ def _lessons(known: Known) -> tuple[Block, ...]:
     return (*lead, *(_fact(known, _prompted(question), title=question) for question in questions))
 
 
+def facts_asked(runbook: Runbook) -> tuple[str, ...]:
+    """The names of the facts that this runbook's postmortem wants of people: the usual ones, then its own in order."""
+    outline = runbook.postmortem
+    titles = (outline.sections if outline else ()) or DEFAULT_SECTIONS
+    agenda = outline.agenda if outline else ()
+    own = (_named(title) for title in titles if _writer(title, _WRITERS) is None)
+    questions = (_prompted(item) for item in agenda if not _writer(item, _OWN_SECTIONS))
+    return tuple(dict.fromkeys((Fact.SUMMARY.value, Fact.IMPACT.value, Fact.ROOT_CAUSE.value, *own, *questions)))
+
+
 def _prompted(question: str) -> str:
     """The fact that answers a question of the agenda."""
     if re.search(_WELL, question, re.IGNORECASE):

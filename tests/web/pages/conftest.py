@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from html import unescape
+from typing import Any
 
 import httpx
 import pytest
@@ -27,15 +28,14 @@ class Browser:
 
     async def send(self, path: str, *, htmx: bool = False, **fields: str) -> httpx.Response:
         headers = HTML | ({"HX-Request": "true", "Tocsin-After": "0"} if htmx else {})
-        named = {name.replace("__", ":").replace("_DASH_", "-"): text for name, text in fields.items()}
-        return await self.client.post(path, data={"csrf": self.csrf} | named, headers=headers)
+        return await self.client.post(path, data={"csrf": self.csrf} | fields, headers=headers)
 
 
 Opened = Callable[..., Awaitable[Browser]]
 
 
 @pytest.fixture
-def browse(site) -> Opened:
+def browse(site: Any) -> Opened:
     """`await browse()`: a browser signed in as Ana, or as another name or role."""
 
     async def open_browser(role: Role = Role.RESPONDER, *, name: str = "Ana") -> Browser:
@@ -45,6 +45,11 @@ def browse(site) -> Opened:
     return open_browser
 
 
-def shown(answer: httpx.Response) -> str:
+@pytest.fixture
+def shown() -> Callable[[httpx.Response], str]:
     """The text a reader sees: tags out, entities back, blanks collapsed."""
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", answer.text)).split())
+
+    def text(answer: httpx.Response) -> str:
+        return " ".join(unescape(re.sub(r"<[^>]*>", " ", answer.text)).split())
+
+    return text

@@ -114,6 +114,12 @@ def asset(name: str) -> str:
     return f"/static/{name}?v={_VERSIONS[name]}"
 
 
+def fact_title(name: str) -> str:
+    """A fact's name as the label of its field: `root_cause` gives `Root cause`."""
+    words = label(name).replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
 def may_act(actor: Actor | None) -> bool:
     return actor is not None and actor.role.includes(Role.RESPONDER)
 
@@ -139,7 +145,7 @@ def _environment() -> Environment:
     )
     made.filters.update(
         clock=clock, moment=moment, due=due, since=since, span=span, verbatim=verbatim, outcome=outcome_words,
-        role=role_words, fact=label, digest=digest, calls=calls, rank=rank,
+        role=role_words, fact=fact_title, digest=digest, calls=calls, rank=rank,
     )  # fmt: skip
     made.globals.update(asset=asset, may_act=may_act)
     return made

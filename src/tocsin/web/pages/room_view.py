@@ -20,11 +20,12 @@ from tocsin.incident.steps import STATUS_PAGE_TEMPLATES
 from tocsin.incident.templates import public_texts, public_word
 from tocsin.incident.wording import duration
 from tocsin.oncall.roster import Person
+from tocsin.review.postmortem import facts_asked
 from tocsin.runbook.model import Indicator, Mitigation, Procedure, Purpose, Runbook, Severity, Step, StepClass
 from tocsin.web.pages.tree_view import Tree, tree
 
 _WAITING = ("pending", "approved", "running", "unknown")
-_FACTS = (Fact.SUMMARY, Fact.IMPACT, Fact.ROOT_CAUSE, Fact.FOLLOW_UP, Fact.WENT_WELL, Fact.TO_IMPROVE)
+_FACTS = (Fact.FOLLOW_UP.value, Fact.WENT_WELL.value, Fact.TO_IMPROVE.value)
 KINDS = {
     Kind.ACKNOWLEDGE: "Acknowledge",
     Kind.PAGE: "Pages",
@@ -329,9 +330,9 @@ class Room:
 
     @property
     def facts(self) -> tuple[tuple[str, str], ...]:
-        """(name, text) of what only people know, the usual ones first; empty text where nothing is recorded."""
+        """(name, text) of what only people know, the postmortem's first; empty text where nothing is recorded."""
         known = self.incident.facts
-        names = dict.fromkeys((*(f.value for f in _FACTS), *known))
+        names = dict.fromkeys((*facts_asked(self.runbook), *_FACTS, *known))
         return tuple((name, known.get(name, "")) for name in names)
 
     # people
