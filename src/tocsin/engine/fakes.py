@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from tocsin.engine.ports import DeliveryError, Message, Report, StepReport
+from tocsin.engine.ports import Message, Report, StepReport
 from tocsin.runbook.model import Step, StepClass, StepKind
 
 START = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
@@ -28,18 +28,27 @@ class VirtualClock:
 
 
 class RecordingChannel:
-    """Takes every message and remembers it; `fail` is raised instead, as often as it is there."""
+    """Takes every message and remembers it; `fail` is raised instead, as often as it is there.
 
-    def __init__(self, name: str = "recording") -> None:
+    `fails_on` keeps the failures for messages of one kind. `held` keeps a delivery from ending until it is set.
+    `reaches` are the ids of the people with an address here, None is everybody.
+    """
+
+    def __init__(self, name: str = "recording", *, reaches: Collection[str] | None = None) -> None:
         self.name = name
         self.messages: list[Message] = []
-        self.fail: list[DeliveryError] = []
+        self.fail: list[Exception] = []
+        self.fails_on = ""
+        self.reaches = reaches
+        self.held = asyncio.Event()
+        self.held.set()
 
     def accepts(self, message: Message) -> bool:
-        return True
+        return message.to is None or self.reaches is None or message.to.person.id in self.reaches
 
     async def deliver(self, message: Message) -> None:
-        if self.fail:
+        await self.held.wait()
+        if self.fail and self.fails_on in ("", message.kind):
             raise self.fail.pop(0)
         self.messages.append(message)
 
@@ -53,12 +62,14 @@ class RecordingChannel:
 class ScriptedRunner:
     """Runs nothing. Every step is `ok` with the words `ran COMMAND`, but for the titles that `outcomes` names.
 
-    `held` keeps steps from ending until it is set. A value with a space in it is refused, as a real one would be.
+    `begun` and `ran` are the titles in order, `ran` those that came to an end. `held` keeps steps from ending until it
+    is set. A value with a space in it is refused, as a real one would be.
     """
 
     def __init__(self, clock: VirtualClock, outcomes: Mapping[str, str] | None = None) -> None:
         self._clock = clock
         self.outcomes = dict(outcomes or {})
+        self.begun: list[str] = []
         self.ran: list[str] = []
         self.held = asyncio.Event()
         self.held.set()
@@ -74,6 +85,7 @@ class ScriptedRunner:
         report: Report,
     ) -> None:
         for index, step in steps:
+            self.begun.append(step.title)
             await self.held.wait()
             if step.step_class is not StepClass.READ and not approved:
                 raise PermissionError(f"{step.title} is not a reading step and was not approved")

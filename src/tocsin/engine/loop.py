@@ -66,10 +66,10 @@ class Engine:
         for kind, most in POOLS.items():
             await self._claim(kind, most)
 
-    async def finished(self) -> None:
-        """Returns once everything in hand has ended."""
-        while self._in_hand:
-            await asyncio.wait(set(self._in_hand))
+    @property
+    def in_hand(self) -> tuple[WorkItem, ...]:
+        """The work begun and not ended, oldest first."""
+        return tuple(self._in_hand.values())
 
     async def stop_work(self) -> None:
         """Stops what is in hand; its leases tell the next start to take it up."""
@@ -126,9 +126,11 @@ class Engine:
         if free <= 0 or due is None or due > now:
             return
 
+        in_hand = self.in_hand
+
         def claim(ledger: Ledger) -> list[WorkItem]:
             until = ledger.now + LEASE
-            for item in self._in_hand.values():  # after a pause of the machine our own leases have run out too
+            for item in in_hand:  # after a pause of the machine our own leases have run out too
                 ledger.tx.renew(item.id, owner=self._owner, lease_until=until)
             return ledger.tx.claim(now=ledger.now, lease_until=until, owner=self._owner, kinds=(kind,), limit=free)
 

@@ -58,7 +58,7 @@ class StepWorker:
             await self._done(item)
             return
         if approval.status == "running":
-            why = "the server stopped while it ran: look whether it took effect before doing anything again"
+            why = "it was cut off while it ran: look whether it took effect before doing anything again"
             await self._end_mitigation(item, incident.id, approval_id, outcome="unknown", reason=why, report=None)
             return
         try:
