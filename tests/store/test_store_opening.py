@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 
 from tocsin.store.database import Store
 from tocsin.store.errors import StoreError
-from tocsin.store.migrate import HEAD, current, upgrade
+from tocsin.store.migrate import HEAD, current, upgrade, walk
 from tocsin.store.schema import metadata
 
 NOBODY = 65534
@@ -57,12 +57,16 @@ def test_an_empty_path_becomes_a_database_of_this_version(tmp_path: Path) -> Non
     engine.dispose()
 
 
-def test_the_migrated_schema_is_the_one_the_statements_are_written_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bring", [walk, upgrade], ids=["through history", "at once"])
+def test_the_schema_is_the_one_the_statements_are_written_for(
+    tmp_path: Path, bring: Callable[[Engine], object]
+) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
     engine = create_engine(f"sqlite:///{tmp_path}/tocsin.db")
-    assert upgrade(engine) is True
+    bring(engine)
+    assert current(engine) == HEAD
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine, inspect, text
 
+from tocsin.store.schema import metadata
+
 HEAD = "0001"
 _SCRIPTS = Path(__file__).with_name("migrations")
 
@@ -27,6 +29,15 @@ def upgrade(engine: Engine) -> bool:
     if at is not None and at >= HEAD:
         with engine.begin():  # proves that the database can be written before anything is promised
             return False
+    if at is None and _is_empty(engine):
+        _create(engine)
+    else:
+        walk(engine)
+    return True
+
+
+def walk(engine: Engine) -> None:
+    """Runs the steps of the history that are missing, the first one first."""
     from alembic import command
     from alembic.config import Config
 
@@ -35,4 +46,16 @@ def upgrade(engine: Engine) -> bool:
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-    return True
+
+
+def _is_empty(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        return not inspect(connection).get_table_names()
+
+
+def _create(engine: Engine) -> None:
+    """The whole schema at once: a first start need not walk through history (a test holds that both end alike)."""
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
