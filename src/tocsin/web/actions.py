@@ -70,7 +70,7 @@ async def show_postmortem(house: Here, ref: str, format: Format = "md") -> Respo
     return PlainTextResponse(as_markdown(written), media_type="text/markdown")
 
 
-@router.post("/action-items", status_code=201, tags=["afterwards"])
+@router.post("/action-items", status_code=201, tags=["afterwards"], response_model=shapes.IncidentAnswer)
 async def add_action_item(house: Here, actor: Responder, ref: str, body: r.AddActionItem) -> shapes.IncidentJson:
     """Adds what somebody promised to do; they are reminded when it is due."""
     incident = await house.desk.add_action_item(
@@ -79,7 +79,7 @@ async def add_action_item(house: Here, actor: Responder, ref: str, body: r.AddAc
     return await showing.show(house, incident)
 
 
-@router.post("/action-items/{item}/done", tags=["afterwards"])
+@router.post("/action-items/{item}/done", tags=["afterwards"], response_model=shapes.IncidentAnswer)
 async def finish_action_item(
     house: Here, actor: Responder, ref: str, item: str, body: Annotated[r.Empty | None, Body()] = None
 ) -> shapes.IncidentJson:

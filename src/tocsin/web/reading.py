@@ -40,7 +40,7 @@ async def incidents(
     }
 
 
-@router.get("/incidents/{ref}", tags=["incidents"])
+@router.get("/incidents/{ref}", tags=["incidents"], response_model=shapes.IncidentAnswer)
 async def incident(house: Here, ref: str) -> shapes.IncidentJson:
     """Everything about an incident but its timeline; `ref` is its number or its id."""
     return await showing.show(house, await house.desk.incident(ref))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, RootModel
 from typing_extensions import TypedDict
 
 Instant: TypeAlias = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -303,6 +303,10 @@ class IncidentJson(IncidentBriefJson):
     missing: list[str]
     public: PublicJson
     version: int
+
+
+class IncidentAnswer(RootModel[IncidentJson]):
+    """The same as a model: pydantic builds a model's validator once, a TypedDict's anew for every route."""
 
 
 class IncidentsJson(TypedDict):

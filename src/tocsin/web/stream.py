@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 
 from fastapi import APIRouter, Depends
@@ -32,12 +32,12 @@ async def stream(house: Here) -> StreamingResponse:
     return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
 
 
-async def as_events(committed: AsyncIterator[Committed], *, ping: float) -> AsyncIterator[bytes]:
+async def as_events(committed: AsyncIterator[Committed], *, ping: float) -> AsyncGenerator[bytes]:
     """The lines to send, from one comment at once, so that a reader knows it is connected."""
     following = asyncio.ensure_future(anext(committed))
-    await asyncio.sleep(0)  # lets it subscribe before the reader is told that it follows
-    yield b": following\n\n"
     try:
+        await asyncio.sleep(0)  # lets it subscribe before the reader is told that it follows
+        yield b": following\n\n"
         while True:
             done, _ = await asyncio.wait({following}, timeout=ping)
             if not done:
