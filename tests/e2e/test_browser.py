@@ -304,6 +304,14 @@ def test_what_others_do_appears_and_what_one_types_stays(tab: Tab, server: Serve
     expect(page.locator("#classify")).to_contain_text("This part has changed")
 
 
+def test_a_new_incident_appears_on_the_open_list(tab: Tab, server: Server) -> None:
+    page = tab.open("/")
+    page.wait_for_load_state("load")
+    expect(page.locator("#open")).to_be_visible()
+    declared(server, "Disk is nearly full")
+    expect(page.locator(".card", has_text="Disk is nearly full")).to_be_visible()
+
+
 def test_a_refusal_is_a_sentence_in_the_room(tab: Tab, server: Server) -> None:
     number = declared(server, "Search is slow")
     page = tab.open(f"/incidents/{number}")

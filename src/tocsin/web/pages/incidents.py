@@ -41,6 +41,11 @@ async def index(request: Request, house: Here, actor: Viewer, below: int | None 
     return await listing(request, house, actor, below=below)
 
 
+@router.get("/incidents")
+async def same_list() -> Response:
+    return RedirectResponse("/", SEE_OTHER)
+
+
 @router.post("/incidents")
 async def declare(request: Request, house: Here, actor: Responder) -> Response:
     """An incident said by a person; then its room."""

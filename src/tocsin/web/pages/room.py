@@ -18,7 +18,7 @@ from tocsin.engine.storage import Transaction
 from tocsin.incident import events as e
 from tocsin.incident.commands import what_is_missing
 from tocsin.incident.policy import TOCSIN, Actor, Context
-from tocsin.incident.state import Incident
+from tocsin.incident.state import Incident, Status
 from tocsin.incident.wording import describe
 from tocsin.web import views
 from tocsin.web.auth import Here, Viewer, csrf_token
@@ -34,7 +34,9 @@ CAUGHT_UP = 500
 ALERTS = 100
 SSE_EVENT = "sse:message"
 HEAD = ("top", "approvals", "owed")
+# the panels in the order in which they are wanted while it lasts, while a fix is watched, and afterwards
 LIVE = ("assess", "decide", "mitigate", "classify", "investigate", "tell", "public", "end", "after")
+WATCHED = ("end", "tell", "public", "assess", "decide", "mitigate", "investigate", "classify", "after")
 OVER = ("after", "end", "public", "tell", "assess", "decide", "mitigate", "investigate", "classify")
 ASIDE = ("people",)
 JUMPS = (
@@ -98,7 +100,7 @@ def whole(
 ) -> HTMLResponse:  # fmt: skip
     """The room as a page; `told` is what a refused form had in it."""
     room, told, csrf = Room(found), told or Told(), csrf_token(request, house)
-    main = OVER if room.over else LIVE
+    main = OVER if room.over else WATCHED if found.incident.status is Status.MONITORING else LIVE
     wrapped = panels(room, csrf=csrf, told=told, names=(*HEAD, *main, *ASIDE), oob=False)
     return page(
         request, "room.html", status, actor=found.actor, csrf=csrf, now=room.now, room=room, wrapped=wrapped,

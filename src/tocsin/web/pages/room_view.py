@@ -324,6 +324,11 @@ class Room:
         return sum(not c.done for c in self.checks)
 
     @property
+    def missing_beside(self) -> tuple[str, ...]:
+        """What keeps it from resolving beside the checklist, which shows its own open items."""
+        return tuple(m for m in self.missing if m.removeprefix("open: ") not in {c.item.text for c in self.checks})
+
+    @property
     def item_kinds(self) -> tuple[str, ...]:
         found = self.runbook.checklist("follow_up")
         return found.items if found else ()

@@ -27,6 +27,7 @@
   }
   count();
   setInterval(count, 1000);
+  document.addEventListener("htmx:afterSettle", count);
 
   for (const block of document.querySelectorAll("pre.copy")) {
     if (!navigator.clipboard) break;
@@ -40,6 +41,12 @@
     block.after(button);
   }
 
+  // whatever happened before the stream was open, and each time while it was lost, is fetched
+  document.addEventListener("htmx:sseOpen", () => {
+    const stale = document.getElementById("refresh") || document.getElementById("open");
+    if (stale) htmx.trigger(stale, "refresh");
+  });
+
   const room = document.querySelector("[data-incident]");
   if (!room || !window.htmx) return;
   const refresh = document.getElementById("refresh");
@@ -52,12 +59,9 @@
     if (number !== null && String(number) !== room.dataset.incident) event.stopImmediatePropagation();
   }, true);
 
-  let opened = false;
   document.addEventListener("htmx:sseOpen", () => {
     live.textContent = "live";
     live.classList.remove("off");
-    if (opened) htmx.trigger(refresh, "refresh"); // what happened while we were away
-    opened = true;
   });
   document.addEventListener("htmx:sseError", () => {
     live.textContent = "not live, trying again…";
@@ -135,7 +139,22 @@
     target.prepend(button);
   }
 
-  document.addEventListener("htmx:afterSettle", count);
+  // what a step wrote is fetched when somebody looks, and again when its part was refreshed meanwhile
+  async function load(box) {
+    const link = box.querySelector(":scope > div > a");
+    if (!link || link.dataset.asked) return;
+    link.dataset.asked = "yes";
+    const answer = await fetch(`${link.href}?part=1`).catch(() => null);
+    if (answer && answer.ok && !answer.redirected) link.parentElement.innerHTML = await answer.text();
+    else delete link.dataset.asked; // the link itself still leads there
+  }
+  document.addEventListener("toggle", (event) => {
+    if (event.target.open && event.target.matches("details.output")) load(event.target);
+  }, true);
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const box of document.querySelectorAll("details.output[open]")) load(box);
+  });
+
   document.addEventListener("htmx:sendError", () => say("The server did not answer. Nothing was changed; try again."));
   // a confirmation has been read after a few seconds; a refusal stays
   let fading = 0;
