@@ -7,9 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
-from sites import Site, at_fault, refusal, webhook
+from sites import Site, at_fault, reaching, refusal, webhook
 
 from tocsin.incident.policy import Role
+from tocsin.web.app import create_app
 
 KEY = {"Idempotency-Key": "3c1f"}
 DECLARED = {"title": "Checkout is down", "severity": "SEV1"}
@@ -102,10 +103,6 @@ async def test_alerts_are_replayed_too(site: Site) -> None:
 
 async def test_a_key_survives_a_restart(site: Site) -> None:
     first = await declare(site.ask)
-    from sites import reaching
-
-    from tocsin.web.app import create_app
-
     restarted = reaching(create_app(site.house), dict(site.ask.headers), "203.0.113.9")
     async with restarted:
         assert (await declare(restarted)).content == first.content

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from listening import until
-from sites import Site, at_fault, refusal
+from sites import SETTINGS, Site, at_fault, refusal
 
+from tocsin.config import default_runbook
 from tocsin.incident.policy import Role
 from tocsin.runbook.model import StepClass
+
+Opener = Callable[..., Awaitable[Site]]
 
 
 def slug_of(site: Site, harm: StepClass, *, blanks: bool = False) -> str:
@@ -196,14 +201,21 @@ async def test_an_action_item_without_a_sensible_due_time_is_refused(
     assert at_fault(answer) == [name]
 
 
-async def test_two_people_must_approve_what_destroys(site: Site) -> None:
-    destructive = [m.slug for m in site.house.reading.runbook.actions() if m.step_class is StepClass.DESTRUCTIVE]
-    if not destructive:
-        return
+async def test_two_people_must_approve_what_destroys(opener: Opener, tmp_path: Path) -> None:
+    example = default_runbook().read_text(encoding="utf-8")
+    harmless, harmful = "kubectl rollout undo deployment/backend -n production", "kubectl delete deployment/backend"
+    assert harmless in example
+    (tmp_path / "harmful.md").write_text(example.replace(harmless, harmful), encoding="utf-8")
+    site = await opener(settings=f'runbook = "harmful.md"\n{SETTINGS}')
     await site.declare()
-    await site.post(f"/1/mitigations/{destructive[0]}", {"values": {}}, 202)
+    proposed = (await site.post("/1/mitigations/rollback", status=202))["approval"]
+    assert (proposed["class"], proposed["needs"]) == ("destructive", 2)
     await site.post("/1/approvals/1", {"decision": "approve"})
     again = await site.ask.post("/api/v1/incidents/1/approvals/1", json={"decision": "approve"})
     assert "another person" in refusal(again, 409)["detail"]
-    other = await site.of(Role.RESPONDER, name="Dana")
-    assert (await other.post("/api/v1/incidents/1/approvals/1", json={"decision": "approve"})).status_code == 200
+    dana = await site.of(Role.RESPONDER, name="Dana")
+    answer = await dana.post("/api/v1/incidents/1/approvals/1", json={"decision": "approve"})
+    assert (answer.json()["approval"]["status"], answer.json()["approval"]["approved_by"]) == (
+        "approved",
+        ["Ana", "Dana"],
+    )

@@ -81,7 +81,7 @@ class Idempotency:
 
 
 class _Listening:
-    """`send` that holds an answer back until it is whole; `deliver` lets it go."""
+    """`send` that remembers what it passes on."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
