@@ -13,6 +13,7 @@ import typer
 
 from tocsin import __version__
 from tocsin.cli import respond
+from tocsin.cli.complaints import REFUSED, complain
 
 app = typer.Typer(
     name="tocsin",
@@ -155,15 +156,32 @@ def _length(text: str | None, option: str) -> timedelta | None:
     return None if text is None else length(text, option)
 
 
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""What every refused argument is; Typer shows only its subclasses."""
+
+
 def main() -> None:
     """The entry point: one line for an error, a clean end for Ctrl-C and for a reader that went away."""
     try:
-        app(standalone_mode=True)
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+        code = app(standalone_mode=False)
+    except UsageError as exc:
+        code = _refused(exc)
+    except (KeyboardInterrupt, typer.Abort):
+        code = 128 + signal.SIGINT
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + signal.SIGPIPE)
+        code = 128 + signal.SIGPIPE
+    sys.exit(code or 0)
+
+
+def _refused(exc: Exception) -> int:
+    """One line: what is wrong with the arguments, and which help tells more; the help itself when there are none."""
+    if type(exc).__name__ == "NoArgsIsHelpError":
+        print(exc.format_message() if hasattr(exc, "format_message") else exc, file=sys.stderr)
+        return REFUSED
+    command = getattr(getattr(exc, "ctx", None), "command_path", "tocsin")
+    said = " ".join(exc.format_message().split()) if hasattr(exc, "format_message") else str(exc)
+    return complain(f"{said.rstrip('.')}: see {command} --help")
 
 
 if __name__ == "__main__":
