@@ -240,7 +240,9 @@ def test_the_story_from_alert_to_resolve(tab: Tab, server: Server, production: P
     photograph(tab, "room")
     if folder := os.environ.get("TOCSIN_SCREENSHOTS"):
         page.evaluate("window.scrollTo(0, 0)")
-        clip = FloatRect(x=0, y=0, width=1280, height=1200)
+        tree = page.locator("#decide").bounding_box()
+        assert tree is not None
+        clip = FloatRect(x=0, y=0, width=1280, height=tree["y"] + tree["height"] + 16)
         page.screenshot(path=Path(folder) / "incident-room.png", clip=clip, full_page=True)
     approval.get_by_role("button", name="Approve and run").click()
     expect(page.locator("#mitigate")).to_contain_text("succeeded")
