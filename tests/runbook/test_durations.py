@@ -41,6 +41,12 @@ HOUR = timedelta(hours=1)
         ("one week", timedelta(weeks=1)),
         ("1 week", timedelta(weeks=1)),
         ("hourly", HOUR),
+        ("15 min (24/7)", 15 * MINUTE),
+        ("< 2 horas", 2 * HOUR),
+        ("2 semanas", timedelta(weeks=2)),
+        ("30 segundos", timedelta(seconds=30)),
+        ("15 минут", 15 * MINUTE),
+        ("Imediato", timedelta(0)),
     ],
 )
 def test_a_length_of_time_is_read(text: str, expected: timedelta) -> None:
@@ -63,7 +69,9 @@ def test_a_length_of_time_is_read(text: str, expected: timedelta) -> None:
         "SEV1",
         "Response time >5s p95",
         "99999999999999999999 weeks",
-        "< 2 horas",
+        "Próximo sprint",
+        "1 dia útil",
+        "3 м",
     ],
 )
 def test_what_is_no_measure_is_not_turned_into_one(text: str) -> None:

@@ -324,6 +324,7 @@ def test_a_deadline_may_stand_in_a_heading_a_label_or_a_task() -> None:
         ("Now", timedelta(days=1), ("a",)),
         ("Within 1 week", timedelta(weeks=1), ("b",)),
         ("Hold a review within 5 days", timedelta(days=5), ()),
+        ("Write it up within 5 business days", None, ()),
     ]
 
 

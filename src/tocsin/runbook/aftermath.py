@@ -5,18 +5,52 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import zip_longest
 
 from tocsin.runbook import columns, durations, findings
-from tocsin.runbook.document import Document, Items, Part, Section, Table
+from tocsin.runbook.document import Document, Item, Items, Paragraph, Part, Section, Table, walk
 from tocsin.runbook.model import Finding, PostIncident, PostmortemOutline
 from tocsin.runbook.wording import plain, unnumbered, without_parentheses
 
 _ABOUT = re.compile(
-    r"post[-\s]?(?:incident|mortem)|after (?:the |an )?incident|retrospective|incident review", re.IGNORECASE
+    r"post[-\s]?(?:incident|mortem|resolution)|after (?:the |an )?incident|retrospective|"
+    r"incident review|p[oó]s[-\s]?incident|"
+    r"follow-?\s?up",
+    re.IGNORECASE,
 )
-_LEGAL = re.compile(r"gdpr|regulat|authorit|legal|breach", re.IGNORECASE)
+_TASKS = re.compile(r"action|task|activit|follow-?\s?up|next steps|to-?do", re.IGNORECASE)
+_NO_TASKS = re.compile(
+    r"template|agenda|participants|attendees|contents|sections?\b|questions|principles|culture|metrics|example|format|"
+    r"documentation|outline|items",
+    re.IGNORECASE,
+)
+_MEETING = re.compile(r"post-?\s?mortem|review|retrospective|meeting|\brca\b|report|debrief", re.IGNORECASE)
+_VERBS = (
+    "acknowledge|add|address|analy[sz]e|announce|archive|arrange|assess|assign|book|brief|calculate|"
+    "capture|check|circulate|"
+    "close|collect|communicate|compile|complete|conduct|confirm|create|debrief|define|deploy|determine|develop|discuss|"
+    "distribute|document|draft|email|ensure|establish|evaluate|file|finali[sz]e|fix|follow|gather|"
+    "generate|hold|identify|"
+    "implement|improve|include|inform|investigate|link|log|make|mark|measure|monitor|notify|open|"
+    "organi[sz]e|perform|plan|post|"
+    "prepare|preserve|present|prioriti[sz]e|produce|provide|publish|record|remove|report|resolve|"
+    "restore|review|rotate|run|"
+    "save|schedule|send|set|share|start|submit|summari[sz]e|tag|test|thank|track|train|update|"
+    "validate|verify|walk|write"
+)
+_TASK = re.compile(rf"(?:if [^:]{{3,40}}[:,]\s*)?(?:{_VERBS})(?:[\s-]up)?(?![\w-])", re.IGNORECASE)
+_HOLDS = re.compile(
+    r"\b(?:write|schedule|hold|conduct|complete|publish|create|draft|file|plan|prepare|run)\b.{0,40}"
+    r"(?:post-?\s?mortem|post-?incident|retrospective|incident report|\brca\b)",
+    re.IGNORECASE,
+)
+_LEGAL = re.compile(r"gdpr|regulat|authorit|legal|breach|supervisory|hipaa|law\b", re.IGNORECASE)
 _BARE = timedelta(hours=12)  # `Timeline review (15 minutes)` is how long a point takes, `Review (48 hours)` a deadline
-_WITHIN = re.compile(r"\b(?:within|in the (?:first|next))\s+(?P<time>[^,;.():]+)", re.IGNORECASE)
+_WITHIN = re.compile(
+    r"\b(?:within|in the (?:first|next)|in under|no later than|em até|em|dentro de|dans les|"
+    r"в течение)\s+(?P<time>[^,;.():]+)",
+    re.IGNORECASE,
+)
 _AGENDA = re.compile(r"agenda", re.IGNORECASE)
 _OUTLINE = re.compile(
     r"^(?:document(?:ation)?|report|postmortem|post-mortem|write-?up|contents?)(?:\s+(?:sections?|template|outline))?$",
@@ -26,9 +60,14 @@ _ATTENDEES = re.compile(r"attendees|participants|who attends", re.IGNORECASE)
 
 
 def tasks(document: Document) -> tuple[tuple[PostIncident, ...], list[Finding]]:
-    """The groups of tasks with a stated deadline: of the heading, of a bold label, or of a task itself."""
-    found = tuple(entry for section in document.sections if _about(section) for entry in _section(section))
-    return found, [] if found else [findings.absent(findings.NO_POST_INCIDENT)]
+    """What is owed, in document order: groups and tasks with a deadline, and tasks under a heading about the time after
+    an incident that state none. A list whose points do not say what to do (an agenda, an outline) is none."""
+    found: list[PostIncident] = []
+    for section in document.sections:
+        found += _section(section) if _about(section) else _elsewhere(section)
+    if not found:
+        found = [entry for section in document.sections for entry in _undated(section)]
+    return tuple(found), [] if found else [findings.absent(findings.NO_POST_INCIDENT)]
 
 
 def outline(document: Document) -> PostmortemOutline | None:
@@ -51,23 +90,108 @@ def _about(section: Section) -> bool:
 
 
 def _section(section: Section) -> Iterator[PostIncident]:
-    within = _deadline(section.title)
     parts = section.parts()
+    if re.search("template", section.title, re.IGNORECASE):
+        yield from _prose(section)
+        return
+    within = _deadline(section.title)
     if within is not None:
-        yield PostIncident(_name(section.title), within, _items(parts[0]), section.line)
+        yield PostIncident(_name(section.title), within, _tasks(section.title, parts[0]), section.line)
         return
     for part in parts:
         within = _deadline(part.label)
         if within is not None:
             yield PostIncident(_name(part.label), within, _items(part), part.line)
-            continue
-        for block in part.blocks:
-            if isinstance(block, Table):
-                yield from _table(block)
-            for item in block.items if isinstance(block, Items) else ():
-                own = _deadline(item.text)
-                if own is not None and not _LEGAL.search(item.text):
-                    yield PostIncident(_name(item.text), own, (), item.line)
+        else:
+            yield from _dated(section, part)
+
+
+def _dated(section: Section, part: Part) -> Iterator[PostIncident]:
+    """The tasks of a part without a deadline of its own: those of its tables and lists, each with its own; a sentence
+    such as `Within 48 hours of resolution:` gives its deadline to the list below it."""
+    lasting: timedelta | None = None
+    for block, following in zip_longest(part.blocks, part.blocks[1:]):
+        if isinstance(block, Paragraph):
+            lasting = _deadline(block.text) if not _LEGAL.search(block.text) else None
+            if lasting is not None and _MEETING.search(_WITHIN.sub("", block.text).partition(":")[0]):
+                yield PostIncident(_sentence(block.text), lasting, (), block.line)
+                return
+            if lasting is not None and not isinstance(following, Items):
+                yield PostIncident(_sentence(block.text), lasting, (), block.line)
+        elif isinstance(block, Table):
+            yield from _table(block)
+        elif isinstance(block, Items) and lasting is not None:
+            yield PostIncident(_name(section.title), lasting, tuple(_text(item) for item in block.items), block.line)
+            lasting = None
+        elif isinstance(block, Items):
+            yield from _list(block, undated=_lists_tasks(section, part))
+
+
+def _list(block: Items, *, undated: bool) -> Iterator[PostIncident]:
+    for item in block.items:
+        own = None if _LEGAL.search(item.text) else _deadline(item.text)
+        if own is not None:
+            yield PostIncident(_name(item.text), own, (), item.line)
+        elif undated and _TASK.match(plain(item.text)) and not _LEGAL.search(item.text):
+            yield PostIncident(_text(item), None, (), item.line)
+
+
+def _lists_tasks(section: Section, part: Part) -> bool:
+    """Whether a list without deadlines can be one of tasks: right below the heading, or under a label that says so."""
+    titles = part.label or section.title
+    if _NO_TASKS.search(titles):
+        return False
+    return (
+        bool(_TASKS.search(titles))
+        if part.label
+        else bool(_ABOUT.search(section.title) or _TASKS.search(section.title))
+    )
+
+
+def _prose(section: Section) -> Iterator[PostIncident]:
+    """The deadline that a template's opening line gives: `Template (to be written within 24 h)`."""
+    for block in section.blocks[:1]:
+        within = _deadline(block.text) if isinstance(block, Paragraph) else None
+        if isinstance(block, Paragraph) and within is not None and not _LEGAL.search(block.text):
+            yield PostIncident(_sentence(block.text), within, (), block.line)
+
+
+def _elsewhere(section: Section) -> Iterator[PostIncident]:
+    """The points of any other list that call for a postmortem by a deadline."""
+    if _NO_TASKS.search(section.title):
+        return
+    for item in _points(section):
+        within = _deadline(item.text) if _HOLDS.search(plain(item.text)) and not _LEGAL.search(item.text) else None
+        if within is not None:
+            yield PostIncident(_name(item.text), within, (), item.line)
+
+
+def _undated(section: Section) -> Iterator[PostIncident]:
+    """The points that call for a postmortem at no stated time."""
+    for item in _points(section) if not _NO_TASKS.search(section.title) else ():
+        if _HOLDS.search(plain(item.text)):
+            yield PostIncident(_text(item), None, (), item.line)
+
+
+def _points(section: Section) -> Iterator[Item]:
+    return (item for block in walk(section.blocks) if isinstance(block, Items) for item in block.items)
+
+
+def _tasks(title: str, part: Part) -> tuple[str, ...]:
+    """The list under a heading with a deadline. Where the heading itself names what is owed (`Postmortem (within 48
+    hours)`), only points that say what to do are tasks of their own."""
+    items = _items(part)
+    if not _MEETING.search(title):
+        return items
+    return tuple(item for item in items if _TASK.match(item))
+
+
+def _sentence(text: str) -> str:
+    return plain(text).split(". ")[0].rstrip(": ")
+
+
+def _text(item: Item) -> str:
+    return plain(item.text).rstrip(": ")
 
 
 def _table(table: Table) -> Iterator[PostIncident]:

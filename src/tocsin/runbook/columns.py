@@ -7,9 +7,13 @@ import re
 from tocsin.runbook.document import Row, Table
 from tocsin.runbook.wording import plain
 
-DESCRIPTION = r"descri|defini|impact|meaning|criteria|what it means"
-EXAMPLES = r"exampl|e\.g\."
-LEVEL = r"^(?:severity|sev|level|priority|class(?:ification)?)\b(?!.*\b(?:change|of alert)\b)"
+DESCRIPTION = r"descri|defini|impact|meaning|criteri|what it means|описан|描述|定义"
+EXAMPLES = r"exampl|e\.g\.|exempl|ejempl|пример|示例"
+LEVEL = (
+    r"^(?:(?:incident |alert )?(?:severity|sev|level|priority|class(?:ification)?)|"
+    r"severidade|gravidade|severidad|gravedad|prioridad[e]?|gravit[eé]|s[eé]v[eé]rit[eé]|n[ií]ve(?:l|is)|niveau|уровень|级别|等级|严重)"
+    r"(?!\w)(?!.*\b(?:change|of alert)\b)"
+)
 WHEN = r"when|situation|issue|symptom|cause|condition|scenario|problem|trigger"
 COMMAND = r"^(?:command|commands|how|run|how to(?: run)?|execute)$|command"
 

@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from tocsin.runbook import durations, findings, levels
+from tocsin.runbook.commands import looks_like_one
 from tocsin.runbook.document import Code, Document, Items, Paragraph, Part, Quote, Section, Table, label_of
 from tocsin.runbook.model import Audience, Cadence, Finding, Template
 from tocsin.runbook.wording import plain, unnumbered, without_parentheses
 
+_UPDATES = re.compile(
+    r"^(?!.*(?:runbook|document|review|drill|backup|\bcheck|monitor)).*(?:\bupdates?\b|communicat|\binform|notif)",
+    re.IGNORECASE,
+)
 _CADENCE = re.compile(r"update|communicat|cadence|frequency|status", re.IGNORECASE)
 _EVERY = re.compile(
     r"\b(?:every|each)\s+(?P<time>[^:;,.(]+?)(?=\s*(?:[:;,.()]|$|\s(?:during|for|in|while|until|to|via|on)\b))", re.I
@@ -21,6 +26,9 @@ _ADVERB = re.compile(r"\b(?:hourly|daily)\b", re.IGNORECASE)
 _CHANNEL = re.compile(r"^(?:primary |main |incident )?(?:channels?|where)$", re.IGNORECASE)
 _AUDIENCE = re.compile(r"internal|external|public|customer|stakeholder|executive|team", re.IGNORECASE)
 _TEMPLATE = re.compile(r"communicat|template|notification|status page|announce|message", re.IGNORECASE)
+_NAMED = re.compile(r"template|message|notification|announcement", re.IGNORECASE)
+_SENDS = re.compile(r"(?:post|send|announce|publish|share|notify|email)\b.{4,80}:$", re.IGNORECASE)
+_QUOTED = re.compile(r"[\"“«](?P<said>[^\"“”«»]{20,})[\"”»]")
 _FORM = re.compile(r"post-?\s?mortem|postmortem|incident report|review|\brca\b|root cause analysis", re.IGNORECASE)
 _PROSE = {"", "text", "txt", "markdown", "md", "plain", "plaintext"}
 _FIELD = re.compile(
@@ -30,17 +38,24 @@ _FIELD = re.compile(
 _DRAWING = re.compile(r"[─│┌┐└┘├┤▼▲▶]")
 
 
-def cadence(document: Document, defined: tuple[str, ...]) -> tuple[tuple[Cadence, ...], list[Finding]]:
-    """How often an update is owed in each severity the document names one for; the first rule of a severity holds."""
+def cadence(document: Document, defined: levels.Scale) -> tuple[tuple[Cadence, ...], list[Finding]]:
+    """How often an update is owed in each severity the document names one for; the first rule of a severity holds.
+
+    A rule that names no severity is for all; it is read only where no other rule says more.
+    """
     rules: dict[str, Cadence] = {}
+    general: dict[timedelta, Cadence] = {}
     said: list[Finding] = []
     for section in document.sections:
         for name, every, line in _stated(section, defined):
-            if defined and name not in defined:
+            if name is None:
+                general.setdefault(every, Cadence(None, every, line))
+            elif defined.names and name not in defined.names:
                 said.append(_undefined(document, name, line))
             else:
                 rules.setdefault(name, Cadence(name, every, line))
-    return tuple(rules.values()), said if rules else [*said, findings.absent(findings.NO_CADENCE)]
+    found = tuple(rules.values()) or (tuple(general.values()) if len(general) == 1 else ())
+    return found, said if found else [*said, findings.absent(findings.NO_CADENCE)]
 
 
 def channels(document: Document) -> tuple[Audience, ...]:
@@ -56,15 +71,28 @@ def channels(document: Document) -> tuple[Audience, ...]:
 def templates(document: Document) -> tuple[tuple[Template, ...], list[Finding]]:
     """The messages to fill in, named by their bold label, else by their heading; report forms are none."""
     found = tuple(
-        _template(part, section, block)
+        template
         for section in document.sections
-        if any(_TEMPLATE.search(title) for title in section.trail) and not _FORM.search(section.title)
+        if not _FORM.search(section.title)
         for part in section.parts()
         if not _FORM.search(part.label)
-        for block in part.blocks
-        if _is_message(block)
+        for template in _messages(section, part)
     )
     return found, [] if found else [findings.absent(findings.NO_TEMPLATES)]
+
+
+def _messages(section: Section, part: Part) -> Iterator[Template]:
+    """The messages of a part: those of a section or label about templates, and what a step says to post."""
+    near = any(_TEMPLATE.search(title) for title in section.trail) or bool(_NAMED.search(part.label))
+    for block in part.blocks:
+        if near and _is_message(block):
+            yield _template(part, section, block)
+        elif isinstance(block, Items):
+            for item in block.items:
+                named = plain(item.text)
+                for inner in item.blocks if _SENDS.fullmatch(named) else ():
+                    if _is_message(inner):
+                        yield _filled(unnumbered(named).rstrip(": "), inner, item.line)
 
 
 def fields(body: str) -> tuple[str, ...]:
@@ -73,9 +101,10 @@ def fields(body: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in found if name and name.casefold() != "x"))
 
 
-def _stated(section: Section, defined: tuple[str, ...]) -> Iterator[tuple[str, timedelta, int]]:
+def _stated(section: Section, defined: levels.Scale) -> Iterator[tuple[str | None, timedelta, int]]:
     """(severity, interval, line) of each rule the section states; a text with two intervals is not divided by guess,
     unless each follows its level in parentheses: `Updates: P0 (15 min), P1 (hourly)`."""
+    above = next((named for title in section.trail if (named := levels.mentions(title, defined))), ())
     for text, line in _rules(section):
         pairs = _PAIR.findall(text) if _OFTEN.match(text) else []
         paired = [(level, durations.parse(time)) for level, time in pairs]
@@ -85,13 +114,16 @@ def _stated(section: Section, defined: tuple[str, ...]) -> Iterator[tuple[str, t
             rules = [(text, _interval(text))]
         for level, every in rules:
             if every:
-                yield from ((name, every, line) for name in levels.mentions(level, defined))
+                named = levels.mentions(level, defined) or above
+                yield from ((name, every, line) for name in named)
+                if not named and _UPDATES.search(plain(text)):
+                    yield None, every, line
 
 
 def _rules(section: Section) -> list[tuple[str, int]]:
     """The section's bullets and label lines that may state a cadence, with their lines."""
     about = any(_CADENCE.search(title) for title in section.trail)
-    texts = []
+    texts = [(section.title, section.line)] if _CADENCE.search(section.title) else []
     for part in section.parts():
         near = about or _CADENCE.search(part.label)
         if near and part.label:
@@ -121,7 +153,7 @@ def _row(header: tuple[str, ...], cells: tuple[str, ...]) -> str:
         for name, cell in zip(header, cells, strict=True)
         if re.search(r"frequen|cadence|update (?:every|interval)|updates?$", plain(name), re.IGNORECASE)
     )
-    often = " ".join(cell if _EVERY.search(cell) else f"every {cell}" for cell in wanted)
+    often = " ".join(cell if _EVERY.search(cell) or _ADVERB.search(cell) else f"every {cell}" for cell in wanted)
     return f"{cells[0]}: {often}" if often else ""
 
 
@@ -148,13 +180,24 @@ def _audience(section: Section) -> str:
 
 
 def _is_message(block: object) -> bool:
-    if isinstance(block, Quote):
-        return bool(fields(block.text))
-    return isinstance(block, Code) and block.fenced and block.language in _PROSE and not _DRAWING.search(block.text)
+    match block:
+        case Quote(text=text):
+            return bool(fields(text))
+        case Paragraph(text=text):
+            return bool(_QUOTED.fullmatch(text.strip()))
+        case Code(fenced=True, language=language, text=text) if language in _PROSE:
+            return bool(text.strip()) and not _DRAWING.search(text) and not looks_like_one(text.strip().split("\n")[0])
+        case _:
+            return False
 
 
 def _template(part: Part, section: Section, block: object) -> Template:
     name = without_parentheses(unnumbered(part.label or section.title))
-    line = part.line if part.label else section.line
+    return _filled(name, block, part.line if part.label else section.line)
+
+
+def _filled(name: str, block: object, line: int) -> Template:
     body = block.text if isinstance(block, Code | Quote) else ""
+    if isinstance(block, Paragraph) and (quoted := _QUOTED.fullmatch(block.text.strip())):
+        body = quoted["said"]
     return Template(name, fields(body), body.rstrip("\n"), line)

@@ -10,23 +10,40 @@ import re
 from datetime import timedelta
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_UNIT = r"(?:s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?|w(?:(?:ee)?ks?)?)(?![a-z])\.?"
+_NAMES = {
+    "s": r"s(?:ec(?:ond)?s?)?|segundos?|secondes?|сек(?:унд[аы]?)?|秒",
+    "m": r"m(?:in(?:ute)?s?)?|minutos?|мин(?:ут[аы]?)?|分钟?",
+    "h": r"h(?:(?:ou)?rs?)?|horas?|heures?|час(?:а|ов)?|ч|小时",
+    "d": r"d(?:ays?)?|d[ií]as?|jours?|д(?:ень|ня|ней)|天",
+    "w": r"w(?:(?:ee)?ks?)?|semanas?|semaines?|недел[яию]|周",
+}
+"""The units in English and, since their tables are as plain, Portuguese, Spanish, French, Russian and Chinese."""
+_UNIT = rf"(?:{'|'.join(_NAMES.values())})(?![a-zà-ÿа-я])\.?"
+_UNITS = tuple((unit, re.compile(names)) for unit, names in _NAMES.items())
 _WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "ten": 10, "thirty": 30}
 _NUMBER = r"(?:[0-9]+(?:\.[0-9]+)?|" + "|".join(_WORDS) + r")"
 _AMOUNT = rf"{_NUMBER}[\s-]?{_UNIT}"
 _SPAN = rf"(?:{_NUMBER}(?:\s?{_UNIT})?\s?(?:-|–|—|to)\s?)?{_AMOUNT}(?:\s?(?:and\s)?{_AMOUNT})*"
 
-_CALENDAR = re.compile(r"business|working|office|next|same|sprint|release|calendar|best effort|as needed")
+_CALENDAR = re.compile(
+    r"business|working|office|next|same|sprint|release|calendar|best effort|as needed|"
+    r"pr[oó]xim|siguiente|seguinte|prochain|\b[uú]t(?:il|eis)\b|\bh[aá]bil|ouvr[ée]|рабоч|следующ|工作|下一"
+)
 _BEFORE = (
     r"(?:(?:must |should )?(?:be )?(?:respond(?:ed)?|response|ack(?:nowledge)?d?)\s?:?\s?)?"
     r"(?:(?:within|after|in|under|below|less than|up to|at most|max(?:imum)?(?: of)?|no later than|every|each|for|by|"
-    r"about|approx(?:imately)?|the first|first)\s)*"
+    r"about|approx(?:imately)?|the first|first|at|em até|até|em|en|hasta|dentro de|dans les|до|в течение)\s)*"
 )
-_AFTER = r"(?:\s?(?:ack(?:nowledge(?:ment)?)?|response(?: time)?|sla|max(?:imum)?|or less|or faster))?"
+_AFTER = (
+    r"(?:\s?(?:ack(?:nowledge(?:ment)?)?|response(?: time)?|sla|max(?:imum)?|or less|or faster))?"
+    r"(?:\s?[(,]?\s?24\s?[/x]\s?7\)?)?"
+)
 _BOUND = r"(?:<=|≤|<|~|≈)?\s?"
 _WHOLE = re.compile(rf"{_BEFORE}(?P<bound>{_BOUND}){_BEFORE}(?P<span>{_SPAN}){_AFTER}")
 _IMMEDIATE = re.compile(
-    r"(?:page |respond |acknowledge )?immediate(?:ly)?(?: (?:response|on-call|action|page))?"
+    r"(?:page |respond |acknowledge )?(?:immediate(?:ly)?|at once|instant(?:ly)?|"
+    r"i[nm]?mediat[oa](?:mente)?|imm[ée]diate(?:ment)?|immédiat|sofort|немедленно|立即)(?: (?:response|"
+    r"on-call|action|page))?"
     r"(?:\s?[(,:/-]\s?(?P<bound>[^()]*)\)?)?"
 )
 _SINCE = re.compile(rf"t\s?\+\s?(?P<number>[0-9]+)\s?(?P<unit>{_UNIT})?")
@@ -55,6 +72,25 @@ def parse_range(text: str) -> tuple[timedelta, timedelta] | None:
         return whole
     found = [bounds for match in _SEARCH.finditer(plain) if (bounds := _span(match["span"]))]
     return found[0] if len(found) == 1 else None
+
+
+def find(text: str) -> timedelta | None:
+    """The one time stated anywhere in `text`, `T+30` and `immediately` included; None when none or several are."""
+    whole = parse(text)
+    if whole is not None:
+        return whole
+    plain = _normal(text)
+    marks = [parse(match[0]) for match in re.finditer(rf"\bt\s?\+\s?[0-9]+\s?(?:{_UNIT})?", plain)]
+    if len(marks) == 1:
+        return marks[0]
+    bounds = parse_range(text)
+    if bounds is None and not marks and re.search(r"\bimmediate(?:ly)?\b|\bat once\b", plain):
+        return (
+            None
+            if re.search("[0-9]", re.sub(r"\b(?:sev|p|s|l|level|severity)[\s-]?[0-9]", "", plain))
+            else timedelta(0)
+        )
+    return bounds[1] if bounds else None
 
 
 def words(duration: timedelta) -> str:
@@ -107,4 +143,10 @@ def _span(text: str) -> tuple[timedelta, timedelta] | None:
 
 
 def _amount(number: str, unit: str) -> timedelta:
-    return timedelta(seconds=(_WORDS.get(number) or float(number)) * _SECONDS[unit[0]])
+    return timedelta(seconds=(_WORDS.get(number) or float(number)) * _SECONDS[_kind(unit)])
+
+
+def _kind(unit: str) -> str:
+    """The letter under which the unit stands in `_SECONDS`."""
+    bare = unit.rstrip(".")
+    return next(letter for letter, names in _UNITS if names.fullmatch(bare))

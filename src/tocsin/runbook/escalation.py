@@ -1,36 +1,133 @@
-"""Who is told next, and when: the escalation matrix."""
+"""Who is told next, and when: the escalation matrix, the tables of conditions, and the ladders."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
 
-from tocsin.runbook import columns, durations, findings, levels
+from tocsin.runbook import columns, durations, findings, ladders, levels, roles
 from tocsin.runbook.document import Document, Section, Table
 from tocsin.runbook.model import Finding, Rung
 from tocsin.runbook.wording import is_nothing, plain
 
-_ABOUT = re.compile(r"escalat|who to (?:page|call|notify)|notif", re.IGNORECASE)
+_ABOUT = re.compile(r"escalat|escalon|escalada|эскалац|升级|who to (?:page|call|notify)|notif", re.IGNORECASE)
 _ROLE = re.compile(r"^(?:role|who|contact|person|team|title|escalate to|notify)\b", re.IGNORECASE)
+_RESPONSE = re.compile(r"respon|resol|acknowledg|\back\b", re.IGNORECASE)
 _AT_ONCE = re.compile(r"\b(?:initial|first responder|immediate(?:ly)?|at once|primary)\b", re.IGNORECASE)
 
 
-def read(document: Document, defined: tuple[str, ...]) -> tuple[tuple[Rung, ...], list[Finding]]:
-    """The named cells of the matrix, row by row; `-` is nobody. A severity the document does not define is said."""
+_TO = r"escalate to|notify|contact|\bwho\b|\brole\b|person|\bteam\b|responder|owner|^name|page|action|escalation"
+_WHEN = r"\bwhen\b|trigger|condition|criteria|\bafter\b|\btime|threshold|\bif\b|situation|unresolved"
+_RANK = re.compile(r"(?:l|level|tier|stage|step|line)?\s?-?[0-9]+\b\s*[-–—:.)]*\s*", re.IGNORECASE)
+_WHO = re.compile(
+    r"^(?:escalat\w*|escalate to|who to (?:page|notify|escalate)|escalation (?:contact|to|path|role))$", re.IGNORECASE
+)
+_RUNG_NAME = re.compile(r"^escalation (?:level |tier )?[0-9]|^(?:l|level|tier) ?[0-9]", re.IGNORECASE)
+
+
+def read(document: Document, known: levels.Scale) -> tuple[tuple[Rung, ...], list[Finding]]:
+    """Every rung the document names, in document order; `-` is nobody. An undefined severity is said."""
     rungs: list[Rung] = []
     said: list[Finding] = []
     for section in document.sections:
         for table in section.tables():
-            times = _times(table, section)
-            if times:
-                found, doubts = _matrix(document, table, times, defined)
-            elif any(_ABOUT.search(title) for title in section.trail):
-                found, doubts = _transposed(document, table, defined)
-            else:
-                continue
+            found, doubts = _table(document, section, table, known)
             rungs += found
             said += doubts
-    return tuple(rungs), said if rungs else [*said, findings.absent(findings.NO_ESCALATION)]
+    rungs += ladders.read(document, known)
+    once: dict[tuple[str | None, timedelta | None, str], Rung] = {}
+    for rung in rungs:
+        once.setdefault((rung.severity, rung.after, rung.to.casefold()), rung)
+    ordered = tuple(sorted(once.values(), key=lambda rung: rung.line))
+    undefined = {
+        rung.severity: rung for rung in reversed(ordered) if rung.severity and rung.severity not in known.names
+    }
+    if known.names:
+        said += [_undefined(document, name, rung.line) for name, rung in undefined.items()]
+    return ordered, said if ordered else [*said, findings.absent(findings.NO_ESCALATION)]
+
+
+def _table(document: Document, section: Section, table: Table, known: levels.Scale) -> tuple[list[Rung], list[Finding]]:
+    """The rungs of one table, by the first form that fits it."""
+    times = _times(table, section)
+    if times:
+        return _matrix(document, table, times, known)
+    rungs = _column(table, known)
+    if rungs:
+        return rungs, []
+    if any(_ABOUT.search(title) for title in section.trail):
+        rungs, said = _transposed(document, table, known)
+        return (rungs, said) if rungs else (_by_role(table, known) or _by_condition(table, known), said)
+    return [], []
+
+
+def _column(table: Table, known: levels.Scale) -> list[Rung]:
+    """The rungs of a column `Escalation` in the table of levels: who, with a time where the cell states one."""
+    if not re.search(columns.LEVEL, plain(table.header[0]).casefold()):
+        return []
+    column = next((i for i, cell in enumerate(table.header) if i and _WHO.match(plain(cell).casefold())), None)
+    rungs = []
+    for row in table.rows if column is not None else ():
+        text = columns.cell(row, column)
+        to = roles.named_in(text)
+        if roles.names_one(to):
+            rungs += [Rung(name, durations.find(text), to, row.line) for name in _levels_of(row.cells[0], known)]
+    return rungs
+
+
+def _by_role(table: Table, known: levels.Scale) -> list[Rung]:
+    """The rungs of a table of severities whose other columns are roles, or `Escalation 1`, with times in the cells."""
+    if not re.search(columns.LEVEL, plain(table.header[0]).casefold()):
+        return []
+    named = {
+        index: plain(cell)
+        for index, cell in enumerate(table.header)
+        if index
+        and (_RUNG_NAME.match(plain(cell)) or roles.names_one(plain(cell)))
+        and not _RESPONSE.search(plain(cell))
+    }
+    cells = [(row, index, plain(row.cells[index])) for row in table.rows for index in named]
+    stated = [cell for cell in cells if not is_nothing(cell[2])]
+    measured = [cell for cell in stated if durations.parse(cell[2]) is not None]
+    if not measured or len(measured) * 2 < len(stated):
+        return []
+    return [
+        Rung(name, durations.parse(text), named[index], row.line)
+        for row, index, text in stated
+        for name in _levels_of(row.cells[0], known)
+    ]
+
+
+def _by_condition(table: Table, known: levels.Scale) -> list[Rung]:
+    """The rungs of a table that says in one column who, in another when: `L2 | Team lead | P1 unresolved > 30 min`."""
+    condition = columns.find(table, _WHEN, unlike=r"response time|respond")
+    to = next(
+        (i for i, cell in enumerate(table.header) if i != condition and re.search(_TO, plain(cell).casefold())), None
+    )
+    if condition is None or to is None or len(table.header) < 2:
+        return []
+    rungs = []
+    for row in table.rows:
+        severities, after = ladders.when(row.cells[condition], known)
+        severities = severities or (_levels_of(row.cells[0], known) if 0 not in (condition, to) else ())
+        named = _ranked(row.cells[0]) if 0 not in (condition, to) else ""
+        who = named or columns.cell(row, to)
+        if not is_nothing(who):
+            rungs += [Rung(name, after, who, row.line) for name in severities or (None,)]
+    return rungs
+
+
+def _ranked(cell: str) -> str:
+    """A cell such as `L2 - Lead Engineer`, when it names a role beside its rank; empty when it is a rank alone."""
+    bare = plain(cell)
+    rank = _RANK.match(bare)
+    rest = bare[rank.end() :] if rank else bare
+    return bare if roles.names_one(rest) and levels.leading(bare) is None else ""
+
+
+def _levels_of(cell: str, known: levels.Scale) -> tuple[str, ...]:
+    leading = levels.leading(cell)
+    return levels.mentions(cell, known) or ((leading,) if leading else ())
 
 
 def _times(table: Table, section: Section) -> dict[int, timedelta]:
@@ -59,28 +156,22 @@ def _bare(header: str) -> str:
 
 
 def _matrix(
-    document: Document, table: Table, times: dict[int, timedelta], defined: tuple[str, ...]
+    document: Document, table: Table, times: dict[int, timedelta], known: levels.Scale
 ) -> tuple[list[Rung], list[Finding]]:
     rungs: list[Rung] = []
-    said = _untimed(document, table, times)
     for row in table.rows:
-        names = levels.mentions(row.cells[0], defined) or (
-            (leading,) if (leading := levels.leading(row.cells[0])) else ()
-        )
-        for name in names:
-            if defined and name not in defined:
-                said.append(_undefined(document, name, row.line))
+        for name in _levels_of(row.cells[0], known):
             named = ((after, row.cells[index]) for index, after in times.items() if not is_nothing(row.cells[index]))
             rungs += [Rung(name, after, plain(cell), row.line) for after, cell in named]
-    return rungs, said
+    return rungs, _untimed(document, table, times)
 
 
-def _transposed(document: Document, table: Table, defined: tuple[str, ...]) -> tuple[list[Rung], list[Finding]]:
+def _transposed(document: Document, table: Table, known: levels.Scale) -> tuple[list[Rung], list[Finding]]:
     """The rungs of a matrix with severities as columns: its rows are times that hold roles, or roles that hold times.
 
     A role's cell that is no length of time (`Next day`) gives a rung without one; a row of times must all be times.
     """
-    columns_of = {index: levels.mentions(cell, defined) for index, cell in enumerate(table.header) if index}
+    columns_of = {index: levels.mentions(cell, known) for index, cell in enumerate(table.header) if index}
     if len(columns_of) < 2 or not all(len(names) == 1 for names in columns_of.values()):
         return [], []
     times = [durations.parse(_bare(plain(row.cells[0]))) for row in table.rows]
@@ -96,9 +187,7 @@ def _transposed(document: Document, table: Table, defined: tuple[str, ...]) -> t
         for row, index, after, to in placed
         if not is_nothing(row.cells[index])
     ]
-    unknown = [name for (name,) in columns_of.values() if defined and name not in defined]
-    said = [_undefined(document, name, table.line) for name in unknown]
-    return rungs, said + [
+    return rungs, [
         _timeless(document, row.cells[index], to, row.line)
         for row, index, after, to in placed
         if after is None and not is_nothing(row.cells[index])

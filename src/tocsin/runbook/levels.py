@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+
+from msgspec import Struct
 
 from tocsin.runbook.wording import plain
 
@@ -13,9 +16,37 @@ _MORE = re.compile(
     r"\s*(?P<joint>/|,|&|\band\b|\bor\b|-|–|\bto\b)\s*(?:(?P<prefix>SEVERITY|Severity|SEV|Sev|PRIORITY|Priority|Level|P|S)[\s-]?)?"
     r"(?P<digit>[0-9])\b(?!\s*(?:min|h|hour|day|sec|%))"
 )
-_WORDS = ("critical", "high", "medium", "moderate", "low", "major", "minor", "informational", "info")
-_WORD = re.compile(rf"(?:{'|'.join(_WORDS)})\b", re.IGNORECASE)
+_WORDS = (
+    r"critical|high|medium|moderate|low|major|minor|informational|info|severe|urgent|planned|trivial|"
+    r"cr[ií]tic[oa]|alt[oa]|m[eé]di[oa]|baix[oa]|baj[oa]|critique|[eé]lev[eé]e?|moyenne?|faible|критический|высокий|средний|низкий"
+)
+_WORD = re.compile(rf"(?:{_WORDS})\b", re.IGNORECASE)
+_ANY_WORD = re.compile(rf"\b(?:{_WORDS})\b", re.IGNORECASE)
 _SAME = {"SEVERITY": "SEV", "PRIORITY": "P"}
+
+
+class Scale(Struct, frozen=True):
+    """The levels a document defines. `words` holds the word it gives a coded level ("critical" of `Critical (P1)`),
+    for the tables and lists that name the level by that word alone."""
+
+    names: tuple[str, ...] = ()
+    words: Mapping[str, str] = {}
+
+    def spelled(self, name: str) -> str:
+        """The defined level that `name` is another spelling of; `name` itself when there is none."""
+        same = next((known for known in self.names if key(known) == key(name)), None)
+        return same or self.words.get(name.casefold(), name)
+
+
+def scale(labels: tuple[tuple[str, str], ...]) -> Scale:
+    """The scale of (name, the whole label it was defined under); a word two levels share stands for neither."""
+    named: dict[str, set[str]] = {}
+    for name, label in labels:
+        word = _ANY_WORD.search(plain(label))
+        if word and _CODE.search(name):
+            named.setdefault(word[0].casefold(), set()).add(name)
+    words = {word: next(iter(names)) for word, names in named.items() if len(names) == 1}
+    return Scale(tuple(name for name, _ in labels), words)
 
 
 def key(name: str) -> str:
@@ -51,21 +82,25 @@ def after(text: str) -> str:
     return bare.replace(name, "", 1).strip(" -–—:()[]") if name else bare
 
 
-def mentions(text: str, defined: tuple[str, ...]) -> tuple[str, ...]:
-    """Every level named in `text`, in order, each once; spelled as in `defined` where it is defined.
+def mentions(text: str, known: Scale) -> tuple[str, ...]:
+    """Every level named in `text`, in order, each once; spelled as it is defined where it is defined.
 
-    `SEV1/2`, `SEV1/SEV2`, `P0-P2` expand. `S3` counts only when it is defined: it may be a storage service.
+    `SEV1/2`, `SEV1/SEV2`, `P0-P2` expand. `S3` counts only when it is defined: it may be a storage service. The word
+    of a coded level counts only where it opens the text: elsewhere "critical" is a word like others.
     """
     bare = plain(text)
-    spelled = {key(name): name for name in defined}
+    spelled = {key(name): name for name in known.names}
     found: list[str] = []
     for match in _CODE.finditer(bare):
         for name in _expanded(match, bare):
             if key(name) in spelled or match["prefix"] not in {"S", "Level"}:
                 found.append(spelled.get(key(name), name))
-    for name in defined:
+    for name in known.names:
         if not _CODE.search(name) and re.search(rf"\b{re.escape(name)}(?![\w-])", bare, re.IGNORECASE):
             found.append(name)
+    word = leading(bare) if not found and known.words else None
+    if word and word.casefold() in known.words:
+        found.append(known.words[word.casefold()])
     return tuple(dict.fromkeys(found))
 
 

@@ -79,7 +79,9 @@ class Rung(Struct, frozen=True):
 
 
 class Cadence(Struct, frozen=True):
-    severity: str
+    """An update is owed `every` so often. `severity` None is "in every severity": the document names none."""
+
+    severity: str | None
     every: timedelta
     line: int
 
@@ -158,7 +160,7 @@ class Mitigation(Struct, frozen=True):
 
 
 class Leaf(Struct, frozen=True, tag="leaf", tag_field="node"):
-    """Where the tree ends. `mitigation` is the slug of the `Runbook.actions` entry to propose, None without a command."""
+    """Where the tree ends. `mitigation` is the slug of the `Runbook.actions` entry to propose, None without one."""
 
     action: str
     line: int
@@ -182,7 +184,8 @@ Branch: TypeAlias = Question | Leaf
 
 
 class Checklist(Struct, frozen=True):
-    """`purpose` is "verification" (must be ticked before an incident is resolved), "follow_up" (kinds of tickets), or "other"."""
+    """`purpose` is "verification" (must be ticked before an incident is resolved), "follow_up" (kinds of tickets), or
+    "other"."""
 
     title: str
     items: tuple[str, ...]
@@ -264,7 +267,9 @@ class Runbook(Struct, frozen=True):
         return tuple(sorted(mine, key=lambda r: (r.after, r.line)))
 
     def cadence(self, severity: str) -> timedelta | None:
-        return next((c.every for c in self.update_cadence if c.severity == severity), None)
+        """How often an update is owed in that severity: by its own rule, else by the one for all."""
+        own = (c.every for c in self.update_cadence if c.severity == severity)
+        return next(own, next((c.every for c in self.update_cadence if c.severity is None), None))
 
     def template(self, name: str) -> Template | None:
         """The template of that name, compared without case; None when the document has none."""

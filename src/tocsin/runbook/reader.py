@@ -31,7 +31,7 @@ def read(text: str, *, file: str) -> Reading:
     said: list[Finding] = tables.check(parsed)
     levels, doubts = severities.read(parsed)
     said += doubts
-    defined = tuple(level.name for level in levels)
+    defined = severities.scale(parsed, levels)
     rungs, doubts = escalation.read(parsed, defined)
     said += doubts
     cadence, doubts = communication.cadence(parsed, defined)

@@ -205,7 +205,10 @@ def _parts(book: Runbook) -> Iterator[tuple[str, Rows]]:
         ("Indicators", [(i.line, f"{i.severity:<6} {i.text}") for i in book.indicators]),
         ("Alert sources", [(a.line, f"{a.name} ({a.type}): {a.examples}") for a in book.alert_sources]),
         ("Escalation", _ladders(book)),
-        ("Updates", [(c.line, f"{c.severity:<6} every {durations.words(c.every)}") for c in book.update_cadence]),
+        (
+            "Updates",
+            [(c.line, f"{c.severity or 'all':<6} every {durations.words(c.every)}") for c in book.update_cadence],
+        ),
         ("Channels", [(c.line, f"{c.audience or 'all'}: {c.name}") for c in book.channels]),
         ("Templates", [(t.line, f"{t.name}: asks for {', '.join(t.fields) or 'nothing'}") for t in book.templates]),
         ("Procedures", [row for procedure in book.procedures for row in _steps(procedure)]),

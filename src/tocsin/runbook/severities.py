@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import timedelta
 
 from msgspec import structs
 
@@ -11,11 +13,20 @@ from tocsin.runbook.document import Document, Items, Paragraph, Section, Table
 from tocsin.runbook.model import Finding, Indicator, Severity
 from tocsin.runbook.wording import plain, unnumbered
 
-_RESPONSE = r"respon|\back\b|acknowledg|pager|time to (?:respond|ack)"
-_NOT_RESPONSE = r"resol|restor|\bfix|responsib|responder"
-_TIMED = rf"(?:{_RESPONSE}).*(?:time|sla|target)|(?:time|sla|target).*(?:{_RESPONSE})"
+_RESPONSE = (
+    r"respon|\back\b|acknowledg|pager|time to (?:respond|ack)|reaction|r[eé]ponse|respuesta|resposta|реакц|ответа|响应"
+)
+_NOT_RESPONSE = r"resol|restor|\bfix|responsib|responder|responsable|respons[aá]ve"
+_TIME = r"time|sla|target|tempo|tiempo|temps|d[eé]lai|время|时间"
+_TIMED = rf"(?:{_RESPONSE}).*(?:{_TIME})|(?:{_TIME}).*(?:{_RESPONSE})"
+_TARGETS = re.compile(
+    r"^(?:target |initial )?(?:response|acknowledge?ment|ack) (?:times?|targets?|slas?)\b|^slas?$", re.IGNORECASE
+)
 _ELSEWHERE = re.compile(r"vendor|metric|alert rule|training|contact|escalat|example", re.IGNORECASE)
-_ABOUT = re.compile(r"severit|classif|\blevels?\b|priorit|\bsevs?\b", re.IGNORECASE)
+_ABOUT = re.compile(
+    r"severit|classif|\blevels?\b|priorit|\bsevs?\b|severidad|gravidad|gravedad|n[ií]ve(?:l|is)|gravit[eé]|уровн|级别|等级",
+    re.IGNORECASE,
+)
 _INDICATORS = re.compile(r"\bindicators?\b|\bcriteria\b|\bsigns?\b", re.IGNORECASE)
 
 
@@ -28,14 +39,26 @@ def read(document: Document) -> tuple[tuple[Severity, ...], list[Finding]]:
     return (), [findings.absent(findings.NO_SEVERITIES)]
 
 
-def indicators(document: Document, defined: tuple[str, ...]) -> tuple[Indicator, ...]:
+def scale(document: Document, found: tuple[Severity, ...]) -> levels.Scale:
+    """The names of the levels with the words their definitions give them (`Critical (P1)`, `P1 - Critical`)."""
+    return levels.scale(tuple((level.name, _label(document.source(level.line), level.name)) for level in found))
+
+
+def _label(source: str, name: str) -> str:
+    """What the defining line calls the level: a table's first cells, else the words before the first colon."""
+    bare = plain(source.strip().strip("|"))
+    cells = [cell for cell in bare.split("|") if name in cell] if source.lstrip().startswith("|") else []
+    return cells[0] if cells else bare.split(":")[0]
+
+
+def indicators(document: Document, defined: levels.Scale) -> tuple[Indicator, ...]:
     """The bullets under `**SEV1 Indicators:**` or a heading of that wording."""
     found: list[Indicator] = []
     for section in document.sections:
         for part in section.parts():
             name = part.label or section.title
             named = levels.mentions(name, defined)
-            if len(named) != 1 or named[0] not in defined or not _INDICATORS.search(name):
+            if len(named) != 1 or named[0] not in defined.names or not _INDICATORS.search(name):
                 continue
             lists = [block for block in part.blocks if isinstance(block, Items)]
             found += [Indicator(named[0], plain(item.text), item.line) for block in lists for item in block.items]
@@ -43,22 +66,38 @@ def indicators(document: Document, defined: tuple[str, ...]) -> tuple[Indicator,
 
 
 def _timed(document: Document, found: list[Severity]) -> list[Severity]:
-    """The levels, those without a response time given the one of a list headed `Response Times`, if there is such."""
-    stated = {
-        levels.key(name): (item.text, durations.parse(value))
-        for section in document.sections
-        if re.search(r"^(?:target )?response (?:times?|targets?|sla)", unnumbered(section.title).casefold())
-        for block in section.blocks
-        for item in (block.items if isinstance(block, Items) else ())
-        if (name := levels.leading(item.text)) and (value := plain(item.text).rpartition(":")[2].strip())
-    }
+    """The levels, those without a response time given the one of a list or table of response times, if there is one."""
+    if all(level.response_text for level in found):
+        return found
+    known = scale(document, tuple(found))
+    stated: dict[str, str] = {}
+    for name, value in _targets(document):
+        stated.setdefault(levels.key(known.spelled(name)), value)
     timed = []
     for level in found:
-        text, response = stated.get(levels.key(level.name), ("", None))
+        text = stated.get(levels.key(level.name), "")
+        response = durations.parse(text)
         if not level.response_text and response is not None:
-            level = structs.replace(level, response=response, response_text=plain(text).rpartition(":")[2].strip())
+            level = structs.replace(level, response=response, response_text=text)
         timed.append(level)
     return timed
+
+
+def _targets(document: Document) -> Iterator[tuple[str, str]]:
+    """(level, time) of each bullet under `Response Times` and each row of a table with such a column."""
+    for section in document.sections:
+        for part in section.parts():
+            if _TARGETS.search(unnumbered(part.label or section.title)):
+                for item in (item for block in part.blocks if isinstance(block, Items) for item in block.items):
+                    name, value = levels.leading(item.text), plain(item.text).partition(":")[2].strip()
+                    if name and value:
+                        yield name, value
+        for table in section.tables() if not _ELSEWHERE.search(section.title) else ():
+            column = columns.find(table, _TIMED, unlike=_NOT_RESPONSE)
+            if column is not None and re.search(columns.LEVEL, plain(table.header[0]).casefold()):
+                for row in table.rows:
+                    if leading := levels.leading(row.cells[0]):
+                        yield leading, columns.cell(row, column)
 
 
 def _checked(document: Document, found: list[Severity]) -> tuple[tuple[Severity, ...], list[Finding]]:
@@ -96,20 +135,21 @@ def _in_tables(document: Document) -> list[Severity]:
 
 
 def _table(table: Table) -> list[Severity]:
-    if len(table.header) < 2 or not re.search(columns.LEVEL, plain(table.header[0]).casefold()):
+    first = _level_column(table)
+    if first is None:
         return []
     response = columns.find(table, _TIMED, unlike=_NOT_RESPONSE)
     if response is None:
         response = columns.find(table, _RESPONSE, unlike=_NOT_RESPONSE)
     description, examples = columns.find(table, columns.DESCRIPTION), columns.find(table, columns.EXAMPLES)
-    named = [(levels.leading(row.cells[0]), row) for row in table.rows]
+    named = [(levels.leading(row.cells[first]), row) for row in table.rows]
     if (response is None and description is None) or sum(name is not None for name, _ in named) < 2:
         return []
     return [
         Severity(
             name=name,
-            description=columns.cell(row, description) or levels.after(row.cells[0]),
-            response=durations.parse(columns.cell(row, response)),
+            description=columns.cell(row, description) or levels.after(row.cells[first]),
+            response=_response(columns.cell(row, response)),
             response_text=columns.cell(row, response),
             examples=columns.cell(row, examples),
             line=row.line,
@@ -117,6 +157,26 @@ def _table(table: Table) -> list[Severity]:
         for name, row in named
         if name is not None
     ]
+
+
+def _level_column(table: Table) -> int | None:
+    """The column of the levels by its header: the first, or the second beside a column of numbers or pictures."""
+    if len(table.header) < 2:
+        return None
+    if re.search(columns.LEVEL, plain(table.header[0]).casefold()):
+        return 0
+    bare = all(len(plain(row.cells[0])) <= 2 for row in table.rows)
+    return 1 if bare and re.search(columns.LEVEL, plain(table.header[1]).casefold()) else None
+
+
+def _response(text: str) -> timedelta | None:
+    """The time to respond that a cell or value states; of `15 min ack, 4 h resolution` the part about responding."""
+    whole = durations.parse(text)
+    if whole is not None:
+        return whole
+    pieces = [piece for piece in re.split(r"[,;/]| and ", text) if re.search(_RESPONSE, piece.casefold())]
+    mine = [piece for piece in pieces if not re.search(_NOT_RESPONSE, piece.casefold())]
+    return durations.parse(mine[0]) if len(mine) == 1 else None
 
 
 def _in_headings(document: Document) -> list[Severity]:
@@ -137,6 +197,8 @@ def _lines(section: Section) -> list[str]:
             texts += block.text.split("\n")
         elif isinstance(block, Items):
             texts += [item.text for item in block.items]
+        elif isinstance(block, Table) and len(block.header) == 2:
+            texts += [f"{plain(row.cells[0])}: {plain(row.cells[1])}" for row in block.rows]
     return texts
 
 
@@ -152,7 +214,7 @@ def _described(name: str, title: str, line: int, texts: list[str]) -> Severity:
         elif re.search(columns.DESCRIPTION, label.casefold()) and value:
             description = value.strip()
     response = response or _in_title(title)
-    return Severity(name, description, durations.parse(response), response, examples, line)
+    return Severity(name, description, _response(response), response, examples, line)
 
 
 def _in_title(title: str) -> str:
@@ -160,7 +222,10 @@ def _in_title(title: str) -> str:
     pieces = re.split(r"[(),]|\s[-–—]\s", plain(title))
     for piece in pieces:
         label, _, value = piece.rpartition(":")
-        if re.search(_RESPONSE, piece.casefold()) and durations.parse(value if label else piece) is not None:
+        if (
+            re.search(rf"{_RESPONSE}|^page\b", piece.casefold())
+            and durations.parse(value if label else piece) is not None
+        ):
             return (value if label else piece).strip()
     return ""
 

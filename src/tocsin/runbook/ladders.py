@@ -1,0 +1,282 @@
+"""Escalation written as a ladder: numbered or bulleted rungs, a drawing in a fence, a label below a level."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+from msgspec import Struct, structs
+
+from tocsin.runbook import durations, levels, roles
+from tocsin.runbook.commands import looks_like_one
+from tocsin.runbook.document import Code, Document, Item, Items, Part, Section
+from tocsin.runbook.model import Rung
+from tocsin.runbook.wording import is_nothing, plain
+
+_ABOUT = re.compile(r"escalat|escalon|escalada|эскалац|升级", re.IGNORECASE)
+_ORDER = re.compile(
+    r"on-?\s?call (?:rotation|schedule|order|chain)|call (?:tree|chain|order)|chain of command", re.IGNORECASE
+)
+_INNER = re.compile(
+    r"level|path|chain|ladder|matrix|order|rotation|internal|timeline|on-?call|contacts?$", re.IGNORECASE
+)
+_NOT = re.compile(
+    r"trigger|criteria|when to|\bnot\b|external|responsib|template|checklist|how to|guideline|example|"
+    r"communicat|procedure steps",
+    re.IGNORECASE,
+)
+_RANK = re.compile(
+    r"(?:(?:l|level|tier|line|step|stage|escalation)\s?-?[0-9]|[0-9](?:st|nd|rd|th)?(?: line| level|"
+    r" tier)?|primary|secondary|"
+    r"tertiary|first|second|third|fourth|final(?:ly)?|last|backup|escalation|"
+    r"initial(?: response)?)(?:\s+(?:on-?call|contact|escalation))?",
+    re.IGNORECASE,
+)
+_SPLIT = re.compile(r"\s*(?::|\s[-–—]+|→|=>|->)\s+|:$")
+_FIRST = re.compile(r"\b(?:initial|first respon)", re.IGNORECASE)
+_CALENDAR = re.compile(r"\b(?:next|same) (?:business |working )?day|week|month|business|sprint", re.IGNORECASE)
+_METRIC = re.compile(r"%|latency|\brate\b|\bcpu\b", re.IGNORECASE)
+_ARROW = re.compile(r"\s*(?:→|⇒|➔|-+>|=+>)\s*")
+_STEM = re.compile(r"^[\s│|├└┌┐┘┤─▼▽↓⬇v^]+(?=[\s(\[]|$)|^[\s│|├└─>+-]+")
+_MARKER = re.compile(r"^(?:[0-9]+[.)]|[-*•])\s+")
+
+
+class Line(Struct, frozen=True):
+    """One line read as a rung. `ranked` says that its wording places it: a rank, a time, or a severity."""
+
+    severities: tuple[str, ...]
+    after: timedelta | None
+    to: str
+    line: int
+    ranked: bool = False
+    conditional: bool = False
+
+
+def read(document: Document, known: levels.Scale) -> Iterator[Rung]:
+    """The rungs of every ladder, in document order."""
+    for section in document.sections:
+        about = _is_about(section)
+        named = levels.mentions(section.title, known) if about or _levelled(section) else ()
+        for part in section.parts():
+            labelled = bool(part.label and _ABOUT.search(part.label)) and not _NOT.search(part.label)
+            if labelled and not about and levels.leading(section.title):
+                yield from _below_level(section, part, known)
+            elif about or labelled:
+                yield from _part(section, part, known, named or levels.mentions(part.label, known))
+        if not about and levels.leading(section.title):
+            yield from _bullets_below_level(section, known)
+
+
+def when(text: str, known: levels.Scale) -> tuple[tuple[str, ...], timedelta | None]:
+    """(severities, time) of a condition: of `P1 > 1 hour, data breach` its first measured clause, P1 after an hour.
+
+    No severity is "all"; a condition that no clause measures (`data breach`) has no time.
+    """
+    for clause in re.split(r"[,;]|\bor if\b", plain(text)):
+        after = None if _METRIC.search(clause) else durations.find(clause)
+        if after is not None:
+            return levels.mentions(clause, known) or levels.mentions(text, known), after
+    return levels.mentions(text, known), None
+
+
+def rungs(lines: Iterable[Line]) -> Iterator[Rung]:
+    """The rungs of the lines: one for each severity, or one for all. The first of a timed ladder comes at once."""
+    found = list(lines)
+    if found and any(line.after for line in found[1:]) and found[0].after is None and not found[0].conditional:
+        found[0] = structs.replace(found[0], after=timedelta(0))
+    for line in found:
+        for severity in line.severities or (None,):
+            yield Rung(severity, line.after, line.to, line.line)
+
+
+def _is_about(section: Section) -> bool:
+    """Whether the section is a ladder by its own title, or by a title such as `Levels` below one about escalation."""
+    if _NOT.search(section.title):
+        return False
+    if _ABOUT.search(section.title) or _ORDER.search(section.title):
+        return True
+    return (
+        bool(section.path)
+        and bool(_ABOUT.search(section.path[-1]))
+        and bool(_INNER.search(section.title) or levels.leading(section.title))
+    )
+
+
+def _levelled(section: Section) -> bool:
+    return bool(section.path) and bool(_ABOUT.search(section.path[-1]))
+
+
+def _part(section: Section, part: Part, known: levels.Scale, named: tuple[str, ...]) -> Iterator[Rung]:
+    escalates = any(_ABOUT.search(title) for title in (part.label, section.title, *section.path[-1:]))
+    own = levels.mentions(part.label, known)
+    for block in part.blocks:
+        if isinstance(block, Items):
+            lines = [line for item in block.items if (line := _item(item, known, own or named))]
+            if _is_ladder(block, lines, escalates=escalates and not re.search("contact", section.title, re.IGNORECASE)):
+                yield from rungs(lines)
+        elif isinstance(block, Code) and block.fenced and block.language in {"", "text", "txt", "plain"}:
+            yield from rungs(_drawn(block, known, named))
+
+
+def _is_ladder(block: Items, lines: list[Line], *, escalates: bool) -> bool:
+    if len(lines) < (1 if any(line.severities or line.after for line in lines) else 2):
+        return False
+    if len(lines) * 3 < len(block.items) * 2:
+        return False
+    timed = any(line.after is not None for line in lines)
+    placed = sum(line.ranked for line in lines) * 2 >= len(lines)
+    return timed or (escalates and (placed or block.items[0].ordered))
+
+
+def _item(item: Item, known: levels.Scale, named: tuple[str, ...]) -> Line | None:
+    nested = [inner.text for block in item.blocks if isinstance(block, Items) for inner in block.items]
+    text = plain(item.text)
+    if not roles.names_one(roles.named_in(text)) and text.endswith(":") and nested:
+        return None
+    found = _line(text, item.line, known)
+    if found is None:
+        return None
+    if found.after is None and not found.conditional:
+        details = [when(inner, known) for inner in nested]
+        timed = [detail for detail in details if detail[1] is not None]
+        if len(timed) == 1:
+            found = structs.replace(found, after=timed[0][1], severities=found.severities or timed[0][0])
+    return structs.replace(found, severities=found.severities or named)
+
+
+def _line(text: str, line: int, known: levels.Scale) -> Line | None:
+    """The rung that one line states; None when it names nobody."""
+    if looks_like_one(text):
+        return None
+    label, rest = _labelled(text)
+    if label:
+        if (after := _time(label)) is not None or _CALENDAR.search(label):
+            severities = levels.mentions(label, known) or levels.mentions(rest, known)
+            return _rung(rest, line, severities, after=after, ranked=True)
+        if _only_levels(label, known):
+            severities, after = levels.mentions(label, known), durations.find(rest)
+            return _rung(rest, line, severities, after=after, ranked=True)
+        if _RANK.fullmatch(label):
+            severities, after = when(rest, known)
+            chosen = rest if roles.names_one(roles.named_in(rest)) else label
+            return _rung(chosen, line, severities, after=_initial(rest, after), ranked=True, conditional=_states(rest))
+        if not roles.names_one(roles.named_in(label)):
+            label = ""
+    severities, after = when(text, known)
+    return _rung(
+        label or text,
+        line,
+        severities,
+        after=_initial(text, after),
+        ranked=after is not None,
+        conditional=_states(text),
+    )
+
+
+def _labelled(text: str) -> tuple[str, str]:
+    """(label, rest) of `Team Lead - if unresolved`, `Within 15 min: CTO`; the label empty when there is none."""
+    cut = _SPLIT.search(text)
+    if (
+        cut is None
+        or len(text[: cut.start()].split()) > 6
+        or text[: cut.start()].count("(") != text[: cut.start()].count(")")
+    ):
+        return "", text
+    return text[: cut.start()].strip(), text[cut.end() :].strip()
+
+
+def _time(label: str) -> timedelta | None:
+    bare = re.sub(r"\s*\([^()]*\)\s*$", "", label)
+    return durations.parse(bare) if durations.parse(bare) is not None else durations.parse(label)
+
+
+def _only_levels(label: str, known: levels.Scale) -> bool:
+    """Whether the label is nothing but severities: `P0/P1`, `SEV-1 (Critical)`, `SEV1 Incidents`."""
+    leading = levels.leading(label)
+    return bool(leading) and bool(levels.mentions(label, known)) and not roles.names_one(roles.named_in(label))
+
+
+def _states(text: str) -> bool:
+    """Whether the line states a condition, so that its rung does not come at once."""
+    return bool(re.search(r"\b(?:if|when|only|unless|unresolved|for)\b|[<>]", text, re.IGNORECASE))
+
+
+def _initial(text: str, after: timedelta | None) -> timedelta | None:
+    return timedelta(0) if after is None and _FIRST.search(text) else after
+
+
+def _rung(
+    text: str,
+    line: int,
+    severities: tuple[str, ...],
+    *,
+    after: timedelta | None,
+    ranked: bool,
+    conditional: bool = False,
+) -> Line | None:
+    to = roles.named_in(plain(text))
+    if is_nothing(to) or not roles.names_one(to):
+        return None
+    return Line(severities, after, to, line, ranked, conditional)
+
+
+def _below_level(section: Section, part: Part, known: levels.Scale) -> Iterator[Rung]:
+    """The rungs of `**Escalation:** Engineering Manager (after 15 min)` under a level's heading."""
+    severities = levels.mentions(section.title, known)
+    texts = [(part.value, part.line)] if part.value else []
+    texts += [
+        (i.text, i.line) for block in part.blocks if not part.value and isinstance(block, Items) for i in block.items
+    ]
+    for text, line in texts if severities else ():
+        yield from _valued(plain(text), line, severities, known)
+
+
+def _bullets_below_level(section: Section, known: levels.Scale) -> Iterator[Rung]:
+    severities = levels.mentions(section.title, known)
+    for block in section.blocks if severities else ():
+        for item in block.items if isinstance(block, Items) else ():
+            label, _, value = plain(item.text).partition(":")
+            if _ABOUT.match(label) and value.strip():
+                yield from _valued(value.strip(), item.line, severities, known)
+
+
+def _valued(value: str, line: int, severities: tuple[str, ...], known: levels.Scale) -> Iterator[Rung]:
+    found = _line(value, line, known)
+    if found is not None:
+        yield from rungs([structs.replace(found, severities=severities)])
+
+
+def _drawn(code: Code, known: levels.Scale, named: tuple[str, ...]) -> list[Line]:
+    """The rungs of a drawing: a line each, or joined by arrows; what stands beside an arrow down is the condition of
+    the next one, and a line such as `SEV1/SEV2:` names the severities of those below it."""
+    lines: list[Line] = []
+    current, waiting = named, ""
+    for row, raw in enumerate(code.text.split("\n")):
+        stem = _STEM.match(raw)
+        text = _MARKER.sub("", raw[stem.end() if stem else 0 :].strip())
+        if not text:
+            continue
+        if re.fullmatch(r"[(\[].*[)\]]|(?:if|after|when)\b.*", text, re.IGNORECASE) or (
+            stem and re.search("[v▼▽↓⬇]", stem[0])
+        ):
+            waiting = text.strip("()[]")
+            continue
+        if text.endswith(":") and _only_levels(text, known):
+            current, waiting = levels.mentions(text, known), ""
+            continue
+        for piece in _ARROW.split(text):
+            found = _line(plain(piece), code.body_line + row, known)
+            if found is None:
+                return []
+            lines.append(_conditioned(found, waiting, current, known))
+            waiting = ""
+    return lines if len(lines) > 1 else []
+
+
+def _conditioned(found: Line, waiting: str, current: tuple[str, ...], known: levels.Scale) -> Line:
+    if not waiting:
+        return structs.replace(found, severities=found.severities or current)
+    severities, after = when(waiting, known)
+    chosen = found.after if after is None else after
+    return structs.replace(found, severities=severities or found.severities or current, after=chosen, conditional=True)
