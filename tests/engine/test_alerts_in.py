@@ -10,6 +10,7 @@ from engines import ANA, Plant, World, alert, e, paged, sent
 
 from tocsin.incident.alert import AlertStatus
 from tocsin.signals import alertmanager
+from tocsin.signals.report import from_report
 
 RECORDED = Path(__file__).parents[1] / "fixtures/alertmanager/am-webhook-firing-group2.json"
 
@@ -152,3 +153,13 @@ async def test_alerts_are_listed_by_incident_and_by_text(plant: Plant) -> None:
     assert [r.alert.labels["service"] for r in await plant.desk.alerts(ref="2")] == ["search"]
     assert len(await plant.desk.alerts(text="SLOW")) == 1
     assert len(await plant.desk.alerts(skip=1)) == 1
+
+
+async def test_reports_that_name_no_service_are_incidents_of_their_own(plant: Plant) -> None:
+    for title in ("The search is empty", "Nobody can pay", "Nobody can pay"):
+        said = from_report(title, description="", reporter="A customer", at=plant.desk.now(), service="")
+        await plant.desk.receive([said])
+    assert [(i.title, i.service) for i in await plant.desk.incidents()] == [
+        ("Nobody can pay", ""),
+        ("The search is empty", ""),
+    ]

@@ -33,11 +33,15 @@ class Receipt(Struct, frozen=True):
     incident: int | None = None
 
 
+PERSON = "report"
+"""The source of what people report: without a service named, theirs is about nothing we can name."""
+
+
 def service_of(alert: Alert, services: Sequence[Service]) -> str:
-    """What the alert is about: a configured service, else its label `service` or `job`, else the alert's name."""
+    """What it is about: a configured service, else its label `service` or `job`, else the alert's name, or nothing."""
     labels = alert.labels
     named = next((s.name for s in services if s.matches(labels)), None)
-    return named or labels.get("service") or labels.get("job") or alert.name
+    return named or labels.get("service") or labels.get("job") or ("" if alert.source == PERSON else alert.name)
 
 
 def receive(ledger: Ledger, alert: Alert, *, services: Sequence[Service], new_id: str) -> Receipt:

@@ -48,7 +48,9 @@ class Ledger:
         return self._loaded.setdefault(found.id, found)
 
     def open_incident_of(self, service: str) -> Incident | None:
-        """The service's incident that is not over, as this transaction sees it."""
+        """The service's incident that is not over, as this transaction sees it; none for a service without a name."""
+        if not service:
+            return None
         for incident in self._loaded.values():
             if incident.service == service and not incident.status.over:
                 return incident
