@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 
-from tocsin.runbook import columns, commands, findings, links
+from tocsin.runbook import columns, commands, findings, links, options
 from tocsin.runbook.document import Document, Row, Section, Table
-from tocsin.runbook.model import Finding, Link, Mitigation
+from tocsin.runbook.model import Finding, Link, Mitigation, Procedure, StepKind
 from tocsin.runbook.shell import read_command
 from tocsin.runbook.wording import code_spans, is_nothing, slug, unique
 
-_ABOUT = re.compile(r"mitigat|immediate action|quick (?:fix|action)|remediat|corrective", re.IGNORECASE)
+_ABOUT = re.compile(rf"{options.ABOUT.pattern}|immediate action|remediat|corrective", re.IGNORECASE)
 _REFERENCE = re.compile(r"reference|key commands|useful commands|escalat|contact", re.IGNORECASE)
 _ACTION = (
-    r"^(?:(?:immediate |mitigation |recommended )?actions?|mitigations?|fix|option|remed\w*|solution|what to do)\b"
+    r"^(?:(?:immediate |mitigation |recommended |containment |corrective |quick )?actions?|"
+    r"mitigations?|fix|option|remed\w*|solution|what to do)\b"
 )
 
 
 def read(document: Document, known: tuple[Link, ...]) -> tuple[tuple[Mitigation, ...], list[Finding]]:
-    """The rows of the action tables, in order; a row whose cells are cut by a stray `|` has no command."""
+    """The rows of the action tables and the options written otherwise, in order; a row whose cells are cut by a stray
+    `|` has no command."""
     found: list[Mitigation] = []
     said: list[Finding] = []
     taken: set[str] = set()
@@ -30,7 +32,42 @@ def read(document: Document, known: tuple[Link, ...]) -> tuple[tuple[Mitigation,
                 if mitigation:
                     mitigation = _pointed(document, row, mitigation, known, said)
                     found.append(mitigation)
-    return tuple(found), said
+    commands_known = {" ".join((m.command or "").split()) for m in found if m.command}
+    for option in options.read(document):
+        if not option.command or " ".join(option.command.split()) not in commands_known:
+            found.append(_option(document, option, known, taken, said))
+    return tuple(sorted(found, key=lambda mitigation: mitigation.line)), said
+
+
+def covers(mitigations: tuple[Mitigation, ...], procedure: Procedure) -> bool:
+    """Whether a procedure about mitigation holds no command beside those of the mitigations."""
+    own = {" ".join((m.command or "").split()) for m in mitigations}
+    runs = [" ".join(step.command.split()) for step in procedure.steps if step.kind is StepKind.SHELL]
+    return bool(options.ABOUT.search(procedure.title)) and bool(runs) and own.issuperset(runs)
+
+
+def _option(
+    document: Document, option: options.Option, known: tuple[Link, ...], taken: set[str], said: list[Finding]
+) -> Mitigation:
+    name = unique(slug(option.action) or "mitigation", taken)
+    if option.command is None:
+        pointed = links.reference(option.source, known)
+        said.append(without_command(document, (option.action, option.line), pointed))
+        see = pointed[0] if pointed else None
+        return Mitigation(option.action, name, option.when, None, None, (), option.line, see=see)
+    read = read_command(option.command, line=option.command_line)
+    said += read.findings
+    judged = read.classification
+    return Mitigation(
+        option.action,
+        name,
+        option.when,
+        read.command,
+        judged.step_class,
+        read.placeholders,
+        option.line,
+        class_reason=judged.reason,
+    )
 
 
 def _shape(section: Section, table: Table) -> dict[str, int | None]:
@@ -47,11 +84,12 @@ def _shape(section: Section, table: Table) -> dict[str, int | None]:
 
 
 def _row(row: Row, shape: dict[str, int | None], taken: set[str], said: list[Finding]) -> Mitigation | None:
-    action = columns.cell(row, shape["action"])
+    action, when = columns.cell(row, shape["action"]), columns.cell(row, shape["when"])
     if is_nothing(action):
         return None
+    if shape["command"] is None and commands.looks_like_one(action) and when:
+        action = when  # a cell that is nothing but a command names no action; the row is known by its case
     name = unique(slug(action) or "mitigation", taken)
-    when = columns.cell(row, shape["when"])
     source = row.cells[shape["command"]] if shape["command"] is not None else row.cells[shape["action"] or 0]
     text = None if row.surplus else _command(source)
     if text is None:

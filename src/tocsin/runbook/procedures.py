@@ -8,13 +8,14 @@ from collections.abc import Iterator
 
 from msgspec import Struct, structs
 
-from tocsin.runbook import findings
+from tocsin.runbook import findings, steps
 from tocsin.runbook.document import Block, Code, Document, Items, Part, Section
 from tocsin.runbook.model import Finding, Procedure, Purpose, Step, StepClass, StepKind
 from tocsin.runbook.shell import relies_on, split_fence
 from tocsin.runbook.wording import plain, slug, unique, unnumbered, without_parentheses
 
 SHELL = frozenset({"bash", "sh", "shell", "zsh", "console", "shell-session", "sh-session", "terminal"})
+_READ = SHELL | steps.PROMQL | steps.SQL
 
 _PURPOSES: tuple[tuple[Purpose, re.Pattern[str]], ...] = (
     (Purpose.REFERENCE, re.compile(r"reference|key commands|useful commands|common commands|cheat.?sheet", re.I)),
@@ -22,11 +23,29 @@ _PURPOSES: tuple[tuple[Purpose, re.Pattern[str]], ...] = (
     (Purpose.ASSESSMENT, re.compile(r"assess|triage|first (?:five|ten|[0-9]+) min|initial (?:check|response)", re.I)),
     (Purpose.INVESTIGATION, re.compile(r"investigat|diagnos|troubleshoot|debug", re.I)),
 )
-_SUBLABEL = re.compile(
-    r"(?:symptoms?|diagnos(?:is|e|tics?)(?: steps| commands)?|investigat(?:ion|e)(?: steps)?|detect(?:ion)?|"
-    r"(?:immediate|initial) (?:actions?|response|steps)|resolution(?: steps)?|resolve|remediation(?: steps)?|"
-    r"mitigat(?:ion|e)(?: steps)?|fix|recovery(?: steps)?|verif(?:ication|y)|prevention|(?:common |root )?causes?|"
-    r"quick fix(?:es)?|steps|response(?: steps| procedures?)?|actions?|triage|escalation|impact)",
+_PARTS = (
+    "symptom symptoms sign signs diagnosis diagnose diagnostic diagnostics investigation investigate "
+    "detection detect immediate initial action actions response resolution resolve remediation remediate "
+    "mitigation mitigate fix fixes quick recovery recover verification verify validation prevention cause "
+    "causes root common possible triage escalation impact steps step procedure procedures commands checks "
+    "check and or the how to confirm sintomas diagnóstico resolução síntomas "
+)
+_JOINING = "step steps procedure procedures commands checks check and or the how to common possible quick "
+_PART_WORDS = frozenset(_PARTS.split())
+_GLUE = frozenset(_JOINING.split())
+_SCENARIOS = re.compile(
+    r"scenario|playbooks?$|runbooks?$|runbooks?\b.*\b(?:by|for|per)\b|(?:common|known|typical|"
+    r"frequent|specific|special) .*"
+    r"(?:incident|issue|problem|failure|alert|outage|procedure|response|case|error)|(?:incident|failure|alert|outage) "
+    r"(?:types?|modes?|runbooks?|playbooks?|scenarios?)|troubleshooting|cen[aá]rios?|escenarios?|"
+    r"sc[eé]narios?|problemas comun",
+    re.IGNORECASE,
+)
+_SCENARIO = re.compile(r"(?:scenario|playbook|runbook|case)\s+[0-9a-z]\b", re.IGNORECASE)
+_PHASE = re.compile(
+    r"(?:step|phase|stage)\s+[0-9]|post-?\s?(?:incident|mortem)|communicat|escalat|contact|severit|"
+    r"overview|template|related|"
+    r"reference|prevention|checklist|table of contents|on-?call",
     re.IGNORECASE,
 )
 
@@ -52,12 +71,12 @@ def read(document: Document) -> tuple[tuple[Procedure, ...], tuple[str, ...], li
     taken: set[str] = set()
     procedures = []
     for draft, meant in zip(drafts, purposes, strict=True):
-        steps = tuple(step for sheet in draft.sheets for step in _relying(document, sheet, environment, said))
+        relying = tuple(step for sheet in draft.sheets for step in _relying(document, sheet, environment, said))
         if meant in {Purpose.ASSESSMENT, Purpose.VERIFICATION}:
-            said += [_change(document, step, meant) for step in steps if _changes(step)]
+            said += [_change(document, step, meant) for step in relying if _changes(step)]
         name = unique(slug(draft.home.title) or "procedure", taken)
         title, section = draft.home.title or document.title, _section(draft.home)
-        procedures.append(Procedure(title, name, section, meant, steps, draft.home.line))
+        procedures.append(Procedure(title, name, section, meant, relying, draft.home.line))
     return tuple(procedures), environment, said if procedures else [*said, findings.absent(findings.NO_PROCEDURES)]
 
 
@@ -71,16 +90,48 @@ def purpose(section: Section) -> Purpose:
 
 
 def _drafts(document: Document, said: list[Finding]) -> list[_Draft]:
-    """The fences gathered under their headings; `Symptoms`, `Diagnosis`, `Resolution` belong to the scenario above."""
+    """The fences gathered under their headings; `Symptoms`, `Diagnosis`, `Resolution` belong to the scenario above.
+
+    A scenario without a fence has the numbered steps below its heading, any other heading those of a list with several
+    commands in backticks.
+    """
     homes: dict[int, Section] = {}
     sheets: dict[int, list[Sheet]] = {}
+    numbered: dict[int, list[Section]] = {}
     for section, home in _scenarios(document):
         for part in section.parts():
             for code, context in _fences(part.blocks, part):
                 homes[home.line] = home
                 sheets.setdefault(home.line, []).append(_sheet(code, context or home.title, said))
-    drafts = (_Draft(homes[line], tuple(sheets[line])) for line in sorted(homes))
-    return [draft for draft in drafts if any(sheet.steps for sheet in draft.sheets)]
+        if home.level and not _PHASE.search(home.title):
+            homes[home.line] = home
+            numbered.setdefault(home.line, []).append(section)
+    drafts = []
+    for line in sorted(homes):
+        known = _is_scenario(homes[line])
+        gathered = [sheet for sheet in sheets.get(line, ()) if sheet.steps]
+        if not gathered:
+            listed = (steps.listed(section, said) for section in numbered.get(line, ()))
+            gathered = [Sheet(found, ()) for found in listed if found and (known or _runnable(found) > 1)]
+        if gathered:
+            drafts.append(_Draft(homes[line], tuple(gathered)))
+    return drafts
+
+
+def in_scenario(path: tuple[str, ...]) -> bool:
+    """Whether what stands under those titles is part of one scenario, e.g. its own `Mitigation`."""
+    return bool(path) and (bool(_SCENARIO.match(path[-1])) or any(_SCENARIOS.search(title) for title in path[-2:-1]))
+
+
+def _runnable(found: tuple[Step, ...]) -> int:
+    return sum(step.kind is StepKind.SHELL for step in found)
+
+
+def _is_scenario(home: Section) -> bool:
+    """Whether a heading names something that can go wrong: by itself, or by the heading above it."""
+    if home.level == 0 or _PHASE.search(home.title):
+        return False
+    return bool(_SCENARIO.match(home.title)) or any(_SCENARIOS.search(title) for title in home.path[-1:])
 
 
 def _scenarios(document: Document) -> Iterator[tuple[Section, Section]]:
@@ -108,24 +159,34 @@ def _parents(document: Document) -> Iterator[Section]:
 
 
 def _is_part(section: Section) -> bool:
-    return bool(_SUBLABEL.fullmatch(without_parentheses(section.title).rstrip(":")))
+    words = without_parentheses(section.title).rstrip(":").casefold().replace("&", "and").split()
+    return 0 < len(words) <= 4 and _PART_WORDS.issuperset(words) and not _GLUE.issuperset(words)
 
 
 def _fences(blocks: tuple[Block, ...], part: Part, context: str = "") -> Iterator[tuple[Code, str]]:
     """Each shell fence with the words nearest to it: the list item that holds it, else its bold label."""
     for block in blocks:
-        if isinstance(block, Code) and block.language in SHELL:
+        if isinstance(block, Code) and (block.language in _READ or (steps.is_shell(block) and not _is_text(part))):
             yield block, context or part.label
         elif isinstance(block, Items):
             for item in block.items:
                 yield from _fences(item.blocks, part, plain(item.text).rstrip(":"))
 
 
+def _is_text(part: Part) -> bool:
+    """Whether what stands under that label is meant for people."""
+    return bool(re.search("output|template|message|example", part.label, re.IGNORECASE))
+
+
 def _sheet(code: Code, context: str, said: list[Finding]) -> Sheet:
+    if code.language in steps.PROMQL:
+        return Sheet(steps.queries(code), ())
+    if code.language in steps.SQL:
+        return Sheet(steps.statements(code), ())
     fence = split_fence(code.text, line=code.body_line)
     said += fence.findings
-    steps = tuple(step if step.title else structs.replace(step, title=context) for step in fence.steps)
-    return Sheet(steps, fence.environment)
+    titled = tuple(step if step.title else structs.replace(step, title=context) for step in fence.steps)
+    return Sheet(titled, fence.environment)
 
 
 def _section(home: Section) -> str:

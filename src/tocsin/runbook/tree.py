@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from tocsin.runbook import commands, findings, links
-from tocsin.runbook.document import Block, Code, Document, Items, Section
+from tocsin.runbook.branches import BrokenError, Node
+from tocsin.runbook.chains import chained, tabled
+from tocsin.runbook.document import Block, Code, Document, Items, Section, Table, walk
+from tocsin.runbook.flowcharts import drawn
 from tocsin.runbook.mitigations import without_command
 from tocsin.runbook.model import Branch, Finding, Leaf, Link, Mitigation, Question
 from tocsin.runbook.procedures import SHELL
@@ -32,34 +35,15 @@ class Grown(Struct, frozen=True):
     findings: tuple[Finding, ...]
 
 
-class _Node(Struct):
-    """One drawn line and those below that continue it. `depth` is the column of its answer; "" is the root."""
-
-    depth: int
-    answer: str
-    text: str
-    line: int
-    below: list[tuple[str, int]]
-
-
-class _BrokenError(Exception):
-    """The drawing is no tree; `line` is where."""
-
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(reason)
-        self.line = line
-        self.reason = reason
-
-
 def read(document: Document, known: tuple[Link, ...], mitigations: tuple[Mitigation, ...]) -> Grown:
     """The first decision tree of the document; a tree that lacks a branch is not read at all, and said."""
     said: list[Finding] = []
     for section in document.sections:
-        for nodes in _drawings(section):
+        for nodes in _drawings(section, said):
             gardener = _Gardener(document, known, mitigations)
             try:
                 question = gardener.question(nodes[0], nodes[1:], depth=0)
-            except _BrokenError as broken:
+            except BrokenError as broken:
                 place = (broken.line, document.column(broken.line, ""))
                 said.append(findings.at(findings.BROKEN_TREE, place, broken.reason, _HINT))
                 continue
@@ -67,14 +51,30 @@ def read(document: Document, known: tuple[Link, ...], mitigations: tuple[Mitigat
     return Grown(None, (), tuple(said or _unread(document)))
 
 
+_FLOW_HINT = "Give each rhombus one edge labelled `Yes` and one labelled `No`."
 _HINT = "Draw one `Yes → ...` and one `No → ...` below each question."
 
 
-def _drawings(section: Section) -> Iterator[list[_Node]]:
-    for block in section.blocks:
-        nodes = _nodes(_lines(block))
-        if len(nodes) > 2 and nodes[0].text.endswith("?"):
+def _drawings(section: Section, said: list[Finding]) -> Iterator[list[Node]]:
+    """What the section draws as a tree, each in the form that fits: flowchart, table, branches, questions in turn."""
+    for block in walk(section.blocks):
+        if isinstance(block, Code) and block.language == "mermaid":
+            try:
+                nodes = drawn(block)
+            except BrokenError as broken:
+                said.append(findings.at(findings.BROKEN_TREE, (broken.line, 1), broken.reason, _FLOW_HINT))
+                continue
+        elif isinstance(block, Table):
+            nodes = tabled(block)
+        else:
+            nodes = chained([(_PREFIX.sub("", text, count=1), line) for text, line in _lines(block)])
+            nodes = nodes or _nodes(_lines(block))
+        if _is_tree(nodes):
             yield nodes
+
+
+def _is_tree(nodes: list[Node]) -> bool:
+    return len(nodes) > 2 and nodes[0].text.endswith("?")
 
 
 def _unread(document: Document) -> list[Finding]:
@@ -111,9 +111,9 @@ def plain_keeping_code(text: str) -> str:
     return re.sub(r"\*\*|__", "", text).replace("\n", " ")
 
 
-def _nodes(lines: Iterator[tuple[str, int]]) -> list[_Node]:
+def _nodes(lines: Iterator[tuple[str, int]]) -> list[Node]:
     """The drawing's root and branches in order; empty when no branch is drawn."""
-    nodes: list[_Node] = []
+    nodes: list[Node] = []
     for raw, line in lines:
         source = raw.expandtabs(4)
         prefix = _PREFIX.match(source)
@@ -124,11 +124,11 @@ def _nodes(lines: Iterator[tuple[str, int]]) -> list[_Node]:
             if not nodes:
                 return []
             answer = "yes" if branch["answer"].casefold() in {"yes", "y"} else "no"
-            nodes.append(_Node(at, answer, branch["text"].strip(), line, []))
+            nodes.append(Node(at, answer, branch["text"].strip(), line, []))
         elif text and nodes and nodes[-1].answer:
             nodes[-1].below.append((text, line))
         elif text:
-            nodes = [_Node(at, "", text, line, [])]
+            nodes = [Node(at, "", text, line, [])]
     return nodes if len(nodes) > 1 else []
 
 
@@ -145,31 +145,31 @@ class _Gardener:
         self.actions: list[Mitigation] = []
         self.said: list[Finding] = []
 
-    def question(self, node: _Node, nested: list[_Node], *, depth: int) -> Question:
+    def question(self, node: Node, nested: list[Node], *, depth: int) -> Question:
         text = " ".join([plain(node.text), *(plain(more) for more, _ in node.below)])
         if not text.endswith("?"):
-            raise _BrokenError(node.line, f'"{text}" has branches below it but is no question')
+            raise BrokenError(node.line, f'"{text}" has branches below it but is no question')
         if depth > _DEEPEST:
-            raise _BrokenError(node.line, f"the tree is deeper than {_DEEPEST} questions")
+            raise BrokenError(node.line, f"the tree is deeper than {_DEEPEST} questions")
         name = unique(slug(text) or "question", self.asked)
         grown: dict[str, Branch] = {}
         for branch, inner in _grouped(nested):
             if branch.answer in grown:
-                raise _BrokenError(branch.line, f'"{text}" has two {branch.answer} branches')
+                raise BrokenError(branch.line, f'"{text}" has two {branch.answer} branches')
             grown[branch.answer] = (
                 self.question(branch, inner, depth=depth + 1) if inner else self.leaf(branch, asked=text)
             )
         missing = {"yes", "no"} - set(grown)
         if missing:
-            raise _BrokenError(node.line, f'"{text}" has no {" and no ".join(sorted(missing))} branch')
+            raise BrokenError(node.line, f'"{text}" has no {" and no ".join(sorted(missing))} branch')
         return Question(text, name, grown["yes"], grown["no"], node.line)
 
-    def leaf(self, node: _Node, *, asked: str) -> Leaf:
+    def leaf(self, node: Node, *, asked: str) -> Leaf:
         action, command = _action(node)
         if not action and not command:
-            raise _BrokenError(node.line, "a branch ends in nothing")
+            raise BrokenError(node.line, "a branch ends in nothing")
         if action.endswith("?"):
-            raise _BrokenError(node.line, f'"{action}" has no branches')
+            raise BrokenError(node.line, f'"{action}" has no branches')
         escalate = bool(_ESCALATE.search(action))
         if command:
             return Leaf(action, node.line, command, self._mitigation(action, command, node, asked), escalate=escalate)
@@ -181,7 +181,7 @@ class _Gardener:
             self.said.append(without_command(self.document, (action, node.line), pointed))
         return Leaf(action, node.line, see=pointed[0] if pointed else None, escalate=escalate)
 
-    def _mitigation(self, action: str, command: str, node: _Node, asked: str) -> str:
+    def _mitigation(self, action: str, command: str, node: Node, asked: str) -> str:
         """The slug of the mitigation with that command; a new one joins `actions` when there is none."""
         known = self.by_command.get(_same(command))
         if known:
@@ -207,17 +207,17 @@ class _Gardener:
         return name
 
 
-def _grouped(nodes: list[_Node]) -> Iterator[tuple[_Node, list[_Node]]]:
+def _grouped(nodes: list[Node]) -> Iterator[tuple[Node, list[Node]]]:
     """Each branch of the first one's depth with the deeper ones that follow it."""
     depth = nodes[0].depth if nodes else 0
     heads = [index for index, node in enumerate(nodes) if node.depth <= depth]
     for head, following in zip(heads, [*heads[1:], len(nodes)], strict=True):
         if nodes[head].depth != depth:
-            raise _BrokenError(nodes[head].line, "this branch stands further left than the first of its question")
+            raise BrokenError(nodes[head].line, "this branch stands further left than the first of its question")
         yield nodes[head], nodes[head + 1 : following]
 
 
-def _action(node: _Node) -> tuple[str, str | None]:
+def _action(node: Node) -> tuple[str, str | None]:
     """(what to do, the command): the command is in backticks, is the branch's whole text, or stands on lines below."""
     inline = commands.first_in(node.text)
     below = [text.strip("`") for text, _ in node.below if commands.looks_like_one(text.strip("`"))]

@@ -1,0 +1,212 @@
+"""Mitigations written otherwise than in a table: options as bullets, bold labels, headings or commented commands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from tocsin.runbook import commands, steps
+from tocsin.runbook.document import Block, Code, Document, Item, Items, Part, Section
+from tocsin.runbook.model import Step, StepKind
+from tocsin.runbook.procedures import SHELL, in_scenario
+from tocsin.runbook.shell import split_fence
+from tocsin.runbook.wording import code_spans, plain, unnumbered, without_parentheses
+
+ABOUT = re.compile(
+    r"mitigat|mitigar|mitiga[cç]|contain(?:ment|$)|conten[cç]|quick (?:fix|action|win)|"
+    r"stop the bleeding|stabili[sz]|workarounds?$|"
+    r"устран|缓解",
+    re.IGNORECASE,
+)
+_ALONE = re.compile(
+    r"(?:immediate |quick |initial |temporary |short-?term )?(?:mitig|contain|"
+    r"quick (?:fix|action|win)|stabili)\w*",
+    re.IGNORECASE,
+)
+_NOT = re.compile(
+    r"resol|recover|post|strateg(?:y|ies) (?:review|planning)|risk|threat|prevent|"
+    r"long-?term|matrix|checklist",
+    re.IGNORECASE,
+)
+_FIXES = re.compile(r"resol(?:ve|ution|ving)|recover|remediat|repair|fix", re.IGNORECASE)
+_GOAL = re.compile(r"(?:goal|objective|note|purpose|aim|priority|owner|who|target|warning|important)\b", re.IGNORECASE)
+_LIST_OF = re.compile(
+    r"(?:common |possible |available )?(?:options?|actions?|strategies|mitigations?|"
+    r"techniques|patterns?|steps)\b.*",
+    re.IGNORECASE,
+)
+_PHASE = re.compile(r"(?:contain|mitigate?|mitigation|stabili[sz]e)\b", re.IGNORECASE)
+_IF = re.compile(r"\s(?:if|when)\s+(?P<when>.+)$", re.IGNORECASE)
+_ARROW = re.compile(r"\s*(?:→|->|=>|⇒)\s*")
+
+
+class Option(Struct, frozen=True):
+    """One thing that can be done. `command` is the document's own text, None where it gives none."""
+
+    action: str
+    command: str | None
+    line: int
+    command_line: int
+    source: str
+    when: str = ""
+
+
+def read(document: Document) -> Iterator[Option]:
+    """The options in document order."""
+    holders = {section.line: _holds_one(document, index) for index, section in enumerate(document.sections)}
+    for section in document.sections:
+        title = section.title
+        if ABOUT.search(title) and not _NOT.search(title) and not in_scenario(section.path):
+            yield from _section(section)
+        elif section.path and _is_mitigation(section.path[-1]) and not holders.get(_parent(document, section), False):
+            yield from _heading(section)
+        elif not ABOUT.search(title):
+            yield from _elsewhere(section)
+
+
+def _is_mitigation(title: str) -> bool:
+    """Whether a heading is about nothing but mitigation: `Mitigation`, not `Mitigation and Resolution`."""
+    return bool(_ALONE.match(unnumbered(title))) and not _NOT.search(title)
+
+
+def _holds_one(document: Document, index: int) -> bool:
+    """Whether a heading inside that section is itself about mitigation, so that its neighbours are not."""
+    here = document.sections[index]
+    for inner in document.sections[index + 1 :]:
+        if inner.level <= here.level:
+            return False
+        if ABOUT.search(inner.title):
+            return True
+    return False
+
+
+def _parent(document: Document, section: Section) -> int:
+    above = [s for s in document.sections if s.line < section.line and s.level < section.level]
+    return above[-1].line if above else 0
+
+
+def _section(section: Section) -> Iterator[Option]:
+    """The options right below a heading about mitigation: labelled ones, else the points of its lists, else the steps
+    of its fences."""
+    if any(True for _ in section.tables()):  # its rows are the options, and what stands below them is detail
+        return
+    for part in section.parts():
+        if part.label and not _LIST_OF.fullmatch(part.label):
+            if not _GOAL.match(part.label):
+                yield from _labelled(part)
+            continue
+        yield from _points(part.blocks)
+
+
+def _labelled(part: Part) -> Iterator[Option]:
+    """`**Roll back (< 5 min):**` with the first command below it; a label that holds neither command nor list is
+    none."""
+    command, line = _first(part.blocks)
+    if command or any(isinstance(block, Items | Code) for block in part.blocks):
+        yield Option(without_parentheses(part.label), command, part.line, line or part.line, part.label)
+
+
+def _heading(section: Section) -> Iterator[Option]:
+    """A heading below `Mitigation` whose fence holds what to run."""
+    command, line = _first(section.blocks)
+    if any(isinstance(block, Code) and block.language in SHELL for block in section.blocks):
+        yield Option(unnumbered(section.title), command, section.line, line or section.line, section.title)
+
+
+def _points(blocks: tuple[Block, ...]) -> Iterator[Option]:
+    for index, block in enumerate(blocks):
+        if isinstance(block, Items):
+            following = blocks[index + 1] if index + 1 < len(blocks) else None
+            tail = following if isinstance(following, Code) and block.items[-1].text.rstrip().endswith(":") else None
+            yield from _items(block, tail)
+        elif isinstance(block, Code) and not (index and isinstance(blocks[index - 1], Items)):
+            yield from _commented(block)
+
+
+def _items(block: Items, tail: Code | None) -> Iterator[Option]:
+    """The points of a list; `tail` is the fence below it when the last point announces one."""
+    lists = [item for item in block.items if _LIST_OF.fullmatch(plain(item.text).rstrip(":")) and item.blocks]
+    if lists:
+        for item in lists:
+            yield from _points(item.blocks)
+        return
+    for item in block.items:
+        if _GOAL.match(plain(item.text)) or plain(item.text).endswith("?"):
+            continue
+        inner = (*item.blocks, tail) if tail is not None and item is block.items[-1] else item.blocks
+        yield _item(item, inner)
+
+
+def _item(item: Item, blocks: tuple[Block, ...]) -> Option:
+    span = commands.first_in(item.text)
+    command, line = (span, item.line) if span else _first(blocks)
+    words = plain(item.text.replace(f"`{span}`", "") if span else item.text)
+    action = re.sub(r"\s*\(\s*\)", "", words).strip(" :–—-→.,")
+    when = _IF.search(action)
+    return Option(
+        action or (span or ""),
+        command,
+        item.line,
+        line or item.line,
+        item.text,
+        when["when"].strip(" ()") if when else "",
+    )
+
+
+def _commented(code: Code) -> Iterator[Option]:
+    """Each commented group of a fence, named by its comment; a fence whose commands carry no comment gives none."""
+    if code.language not in SHELL and not steps.is_shell(code):
+        return
+    for step in _steps(code):
+        if step.title and not (step.kind is StepKind.SHELL and step.command.startswith(step.title.rstrip("…"))):
+            yield _stepped(step)
+
+
+def _stepped(step: Step) -> Option:
+    when = _IF.search(step.title)
+    runs = step.kind is StepKind.SHELL and not steps.is_sql(step.command)
+    command = step.command if runs else None
+    return Option(step.title, command, step.line, step.line, step.title, when["when"] if when else "")
+
+
+def _elsewhere(section: Section) -> Iterator[Option]:
+    """Options in a section about resolving: commented commands that each state their case (`# Scale up if ...`), points
+    such as `Restart -> `command``; and the point of a process that is the mitigation and carries its command."""
+    fixes = bool(_FIXES.search(section.title))
+    for block in section.blocks:
+        stated = list(_commented(block)) if isinstance(block, Code) and fixes else []
+        if len(stated) > 1 and sum(bool(option.when) for option in stated) * 2 >= len(stated):
+            yield from stated
+        for item in block.items if isinstance(block, Items) else ():
+            span = commands.first_in(item.text)
+            if span and (_PHASE.match(plain(item.text)) or (fixes and _leads_to(item.text, span))):
+                yield _item(item, ())
+
+
+def _leads_to(text: str, span: str) -> bool:
+    pieces = _ARROW.split(text, maxsplit=1)
+    return len(pieces) == 2 and pieces[1].strip() == f"`{span}`"
+
+
+def _first(blocks: tuple[Block, ...]) -> tuple[str | None, int]:
+    """(command, its line) of the first command in the blocks: of a fence, or in backticks; SQL is none."""
+    for block in blocks:
+        if isinstance(block, Code) and (block.language in SHELL or steps.is_shell(block)):
+            for step in _steps(block):
+                if step.kind is StepKind.SHELL:
+                    return (None, 0) if steps.is_sql(step.command) else (step.command, step.line)
+        elif isinstance(block, Items):
+            for item in block.items:
+                span = next((span for span in code_spans(item.text) if commands.looks_like_one(span)), None)
+                if span:
+                    return span, item.line
+                found, line = _first(item.blocks)
+                if found:
+                    return found, line
+    return None, 0
+
+
+def _steps(code: Code) -> tuple[Step, ...]:
+    return split_fence(code.text, line=code.body_line).steps

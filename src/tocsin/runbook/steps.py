@@ -1,0 +1,123 @@
+"""Steps written otherwise than in a shell fence: numbered lists with commands in backticks, queries, SQL.
+
+A command in backticks becomes a step only where it opens with a known program; SQL is a person's to run, since no shell
+understands it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tocsin.runbook import commands
+from tocsin.runbook.document import Code, Items, Section
+from tocsin.runbook.model import Finding, Step, StepClass, StepKind
+from tocsin.runbook.shell import read_command
+from tocsin.runbook.wording import code_spans, plain
+
+PROMQL = frozenset({"promql", "prometheus"})
+SQL = frozenset({"sql", "psql", "mysql", "postgresql", "postgres", "pgsql"})
+_POWERSHELL = frozenset({"powershell", "pwsh", "ps1", "cmd", "bat", "batch"})
+_PLAIN = frozenset({"", "text", "txt"})
+_FOREIGN = re.compile(r"[$`%^]|\b[A-Z][a-z]+-[A-Z]\w+|\\[A-Za-z]")
+_STATEMENT = re.compile(
+    r"(?:select|insert|update|delete|alter|create|drop|show|explain|vacuum|with|"
+    r"set)\b",
+    re.IGNORECASE,
+)
+_LONGEST = 100
+
+
+def is_shell(code: Code) -> bool:
+    """Whether a fence of another language, or of none, holds nothing but commands that a shell understands as they
+    stand: each opens with a known program, and none uses what PowerShell reads otherwise."""
+    if not code.fenced or code.language not in _POWERSHELL | _PLAIN:
+        return False
+    rows = _rows(code.text)
+    if code.language in _POWERSHELL and any(_FOREIGN.search(row) for row in rows):
+        return False
+    return bool(rows) and all(commands.looks_like_one(row) for row in rows)
+
+
+def queries(code: Code) -> tuple[Step, ...]:
+    """The queries of a PromQL fence, each titled by the comment above it."""
+    return tuple(
+        Step(
+            title or "Prometheus query",
+            StepKind.PROMQL,
+            text,
+            0,
+            StepClass.READ,
+            (),
+            line,
+            class_reason="a query only reads",
+        )
+        for title, text, line in _paragraphs(code, "#")
+    )
+
+
+def statements(code: Code) -> tuple[Step, ...]:
+    """The statements of an SQL fence as a person's tasks, each titled by the comment above it and its first words."""
+    found = []
+    for title, text, line in _paragraphs(code, "--"):
+        first = " ".join(text.split())[:_LONGEST]
+        found.append(_manual(f"{title}: {first}" if title else first, line))
+    return tuple(found)
+
+
+def listed(section: Section, said: list[Finding]) -> tuple[Step, ...]:
+    """The numbered steps of a section: one for each command in backticks, else the words as a person's task; none when
+    fewer than two are numbered."""
+    found: list[Step] = []
+    for block in section.blocks:
+        for item in block.items if isinstance(block, Items) and block.items[0].ordered else ():
+            spans = [span for span in code_spans(item.text) if commands.looks_like_one(span)]
+            found += [_command(span, plain(item.text), item.line, said) for span in spans]
+            if not spans:
+                found.append(_manual(plain(item.text), item.line))
+    return tuple(found) if len(found) > 1 else ()
+
+
+def is_sql(text: str) -> bool:
+    """Whether a text is a statement of SQL rather than a command of a shell."""
+    return bool(_STATEMENT.match(text.strip())) and not commands.looks_like_one(text)
+
+
+def _command(span: str, title: str, line: int, said: list[Finding]) -> Step:
+    read = read_command(span, line=line)
+    said += read.findings
+    judged = read.classification
+    return Step(
+        title, StepKind.SHELL, read.command, 1, judged.step_class, read.placeholders, line, class_reason=judged.reason
+    )
+
+
+def _manual(title: str, line: int) -> Step:
+    return Step(title, StepKind.MANUAL, "", 0, StepClass.READ, (), line, class_reason="a person does it")
+
+
+def _rows(text: str) -> list[str]:
+    """The lines that begin a command: no comments, no blank ones, none that continues another."""
+    rows, continued = [], False
+    for row in text.split("\n"):
+        bare = row.strip()
+        if bare and not bare.startswith("#") and not continued:
+            rows.append(bare)
+        continued = bare.endswith("\\")
+    return rows
+
+
+def _paragraphs(code: Code, mark: str) -> Iterator[tuple[str, str, int]]:
+    """(comment above, text, line) of each run of lines, cut at blank lines, at comments and after a `;`."""
+    title, start = "", 0
+    body: list[str] = []
+    for row, raw in enumerate([*code.text.split("\n"), ""]):
+        bare = raw.strip()
+        if body and (not bare or bare.startswith(mark) or body[-1].endswith(";")):
+            yield title, "\n".join(body), code.body_line + start
+            title, body = "", []
+        if bare.startswith(mark):
+            title = title or bare.lstrip("#- ").strip()
+        elif bare:
+            start = start if body else row
+            body.append(raw.rstrip())
