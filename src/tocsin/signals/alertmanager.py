@@ -1,4 +1,4 @@
-"""Alertmanager's webhook, version 4: bytes to alerts. Refuses to decide: only listed alerts come out.
+"""Alertmanager's webhook, version 4, and what Prometheus posts to an Alertmanager: bytes to alerts. Refuses to decide.
 
 Source: the Alertmanager manual, "webhook_config", and bodies recorded from 0.25. The top-level `status` and
 `truncatedAlerts` are not read: with `max_alerts` a body says `resolved` while an alert it left out still fires.
@@ -7,13 +7,16 @@ Source: the Alertmanager manual, "webhook_config", and bodies recorded from 0.25
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from msgspec import Struct
 
 from tocsin.incident.alert import Alert, AlertStatus, fingerprint
 from tocsin.signals.decoding import Instant, decoded, text, texts, utc
+from tocsin.signals.errors import SignalError
 
 SOURCE = "alertmanager"
+API_SOURCE = "prometheus"
 FINGERPRINT_LIMIT = 64
 """Characters. Senders give 16; anything longer would not fit an index, and ours stands in for it."""
 
@@ -28,6 +31,16 @@ class WireAlert(Struct):
     annotations: dict[str, str] | None = None
     generatorURL: str | None = None
     fingerprint: str | None = None
+
+
+class WirePosted(Struct):
+    """An alert as Prometheus posts it to an Alertmanager; it fires until `endsAt`."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str] | None = None
+    startsAt: Instant | None = None
+    endsAt: Instant | None = None
+    generatorURL: str | None = None
 
 
 class WireGroup(Struct):
@@ -65,6 +78,46 @@ def as_alert(wire: WireAlert, field: str, *, group: str, source: str, extra: Map
         generator_url=text(wire.generatorURL or ""),
         group=text(group),
     )
+
+
+def decode_api(body: bytes, *, at: datetime) -> list[Alert]:
+    """The alerts of one `POST /api/v2/alerts` that arrived `at` (aware UTC), in its order; raises SignalError.
+
+    As in Alertmanager: an alert whose end has come is resolved, an absent start is the arrival, an empty label is none.
+    The fingerprint is the one that Alertmanager would give, so that its webhook and Prometheus tell of one alert.
+    """
+    return [_posted(wire, f"[{index}]", at) for index, wire in enumerate(decoded(body, list[WirePosted]))]
+
+
+def _posted(wire: WirePosted, field: str, at: datetime) -> Alert:
+    labels = {name: value for name, value in texts(wire.labels).items() if value}
+    if not labels:
+        raise SignalError("an alert needs at least one label", f"{field}.labels")
+    ends_at = utc(wire.endsAt, f"{field}.endsAt") if wire.endsAt and wire.endsAt.year > 1 else None
+    over = ends_at is not None and ends_at <= at
+    given = utc(wire.startsAt, f"{field}.startsAt") if wire.startsAt and wire.startsAt.year > 1 else at
+    return Alert(
+        fingerprint=prometheus_fingerprint(labels),
+        status=AlertStatus.RESOLVED if over else AlertStatus.FIRING,
+        labels=labels,
+        annotations=texts(wire.annotations),
+        starts_at=min(given, ends_at) if ends_at and over else given,
+        ends_at=ends_at if over else None,
+        source=API_SOURCE,
+        generator_url=text(wire.generatorURL or ""),
+    )
+
+
+def prometheus_fingerprint(labels: Mapping[str, str]) -> str:
+    """The 16 hex digits by which Prometheus and Alertmanager know a label set: FNV-1a over its sorted pairs.
+
+    Source: `LabelSet.Fingerprint` of prometheus/common; equal to those in recorded bodies.
+    """
+    digest = 0xCBF29CE484222325
+    for name in sorted(labels):
+        for byte in b"%b\xff%b\xff" % (name.encode(errors="replace"), labels[name].encode(errors="replace")):
+            digest = ((digest ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    return f"{digest:016x}"
 
 
 def _usable(given: str | None) -> str:

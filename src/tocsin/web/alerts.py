@@ -42,11 +42,13 @@ _NOT_LET_IN = (
     "send the token of [sources.alerts], or an API token with the role responder "
     "(Authorization: Bearer TOKEN, or ?token=TOKEN)"
 )
+ALERTMANAGER_API = "/api/v2/alerts"
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
 def routes() -> list[Route]:
-    return [Route(f"/api/v1/alerts/{name}", _taking(decode), methods=["POST"]) for name, decode in DECODERS.items()]
+    taken = [Route(f"/api/v1/alerts/{name}", _taking(decode), methods=["POST"]) for name, decode in DECODERS.items()]
+    return [*taken, Route(ALERTMANAGER_API, _as_alertmanager, methods=["POST"])]
 
 
 async def take(house: House, alerts: list[Alert]) -> Response:
@@ -55,12 +57,13 @@ async def take(house: House, alerts: list[Alert]) -> Response:
     return Response(msgspec.json.encode({"alerts": receipts}), media_type="application/json")
 
 
-async def authorize(request: Request, house: House) -> None:
+async def authorize(request: Request, house: House, secret: str | None = None) -> None:
     """Lets a sender in by the alert token, an API token of a responder, or for being on this machine.
 
-    Raises Unauthenticated, or PermissionRefused for a token that may only look.
+    `secret` is what the sender's own protocol carries as credential; None looks where HTTP has it. Raises
+    Unauthenticated, or PermissionRefused for a token that may only look.
     """
-    secret = _credential(request)
+    secret = _credential(request) if secret is None else secret
     if secret and house.alert_token and _same(secret, house.alert_token):
         return
     actor = await house.credentials.check(secret, API) if secret else None
@@ -80,6 +83,14 @@ def _taking(decode: Decoder) -> Callable[[Request], Awaitable[Response]]:
         return await take(house, decode(await request.body(), house.desk.now()))
 
     return endpoint
+
+
+async def _as_alertmanager(request: Request) -> Response:
+    """Alertmanager's own API: an empty 200, which is all that Prometheus looks for."""
+    house = house_of(request)
+    await authorize(request, house)
+    await house.desk.receive(alertmanager.decode_api(await request.body(), at=house.desk.now()))
+    return Response()
 
 
 def _credential(request: Request) -> str:

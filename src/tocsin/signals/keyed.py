@@ -1,0 +1,66 @@
+"""What the senders share that name an alert by a key of their own: PagerDuty's `dedup_key`, Opsgenie's `alias`.
+
+Alertmanager sends both as the sha256 hex of its groupKey, so the same key from either is the same alert. Refuses to
+read bodies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from tocsin.incident.alert import fingerprint
+from tocsin.signals.decoding import text
+from tocsin.signals.errors import SignalError
+
+LABEL_LIMIT = 200
+"""Characters of a value that still names something; longer ones are told as annotations."""
+MESSAGE_MARK = re.compile(r"^\[(?:FIRING|RESOLVED)(?::\d+)?\]\s*")
+_BLOCK = re.compile(r"^Labels:\n((?: - .*\n?)*)", re.MULTILINE)
+_LABEL = re.compile(r"^ - ([A-Za-z_][A-Za-z0-9_]*) = (.*)$", re.MULTILINE)
+
+
+def of_key(key: str) -> str:
+    """The fingerprint of the alert that senders name by this key."""
+    return fingerprint({"key": text(key)})
+
+
+def of_group(group: str) -> str:
+    """The key under which Alertmanager tells PagerDuty and Opsgenie of the group that its webhook calls `group`."""
+    return hashlib.sha256(group.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def common_labels(listing: str) -> dict[str, str]:
+    """The labels that all alerts of Alertmanager's text listing share (template `__text_alert_list`); else none."""
+    blocks = [dict(_LABEL.findall(block)) for block in _BLOCK.findall(listing)]
+    shared = set(blocks[0].items()).intersection(*(b.items() for b in blocks[1:])) if blocks else set()
+    return dict(sorted(shared))
+
+
+def split_details(details: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str]]:
+    """(labels, annotations) that a sender's free fields give: one short line is a label, anything else is told."""
+    labels: dict[str, str] = {}
+    told: dict[str, str] = {}
+    for name, value in details.items():
+        said = word(value)
+        if said:
+            (labels if len(said) <= LABEL_LIMIT and "\n" not in said else told)[text(name)] = text(said)
+    return labels, told
+
+
+def word(value: object) -> str:
+    """A JSON value as text: itself, a number or a boolean as JSON writes it, anything deeper as JSON; None is empty."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    try:
+        return msgspec.json.encode(value).decode()
+    except RecursionError as exc:
+        raise SignalError("the JSON is nested too deeply") from exc
+
+
+def link(*candidates: str | None) -> str:
+    """The first that is a web address; a link that a page shows must not be anything else."""
+    return next((text(c) for c in candidates if c and c.startswith(("https://", "http://"))), "")
