@@ -11,11 +11,11 @@ need prometheus prometheus
 need prometheus-alertmanager prometheus-alertmanager
 python3 -c 'import ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
 [ -n "$missing" ] || exit 0
+say_absent() { echo "not installed (tests that need them are skipped):$missing" >&2; }
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq
     # shellcheck disable=SC2086  one word a package
-    apt-get install -qq -y --no-install-recommends $missing >/dev/null
+    { apt-get update -qq && apt-get install -qq -y --no-install-recommends $missing; } >/dev/null || say_absent
 else
-    echo "not installed (tests that need them are skipped):$missing" >&2
+    say_absent
 fi
