@@ -85,7 +85,7 @@ def mailbox() -> Iterator[tuple[Mailbox, int]]:
     box = Mailbox()
     controller = Controller(box, hostname="127.0.0.1", port=0)
     with _listening(controller):
-        assert controller.server is not None
+        assert isinstance(controller.server, asyncio.Server)
         yield box, controller.server.sockets[0].getsockname()[1]
 
 
