@@ -17,8 +17,9 @@ from tocsin.incident.state import Incident
 from tocsin.runbook.model import Runbook
 from tocsin.web.auth import Here, Responder, Viewer, csrf_token
 from tocsin.web.pages.acting import typed
+from tocsin.web.pages.owed_view import KINDS
 from tocsin.web.pages.rendering import may_act, page
-from tocsin.web.pages.room_view import KINDS, Told
+from tocsin.web.pages.room_view import Told
 
 router = APIRouter(include_in_schema=False)
 OPEN_SHOWN, PAST_SHOWN = 200, 30

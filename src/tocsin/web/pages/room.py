@@ -22,6 +22,7 @@ from tocsin.incident.state import Incident, Status
 from tocsin.incident.wording import describe
 from tocsin.web import views
 from tocsin.web.auth import Here, Viewer, csrf_token
+from tocsin.web.pages.next_move import next_move
 from tocsin.web.pages.rendering import HEADERS, may_act, page, render
 from tocsin.web.pages.room_view import Known, Room, Told
 from tocsin.web.pages.tree_view import linked
@@ -85,6 +86,7 @@ def panels(room: Room, *, csrf: str, told: Told, names: Iterable[str], oob: bool
         "can": may_act(room.actor),
         "sla": views.sla(room.incident, room.policy, room.now),
         "linked": linked,
+        "next_move": next_move,
         "default_due": f"{room.now + timedelta(days=7):%Y-%m-%d}",
     }
     found = {}

@@ -11,106 +11,21 @@ from tocsin.engine.records import AlertRecord
 from tocsin.incident.alert import AlertStatus
 from tocsin.incident.checklists import Item, items, tick_of
 from tocsin.incident.commands import PUBLIC_WORDS, update_asks
-from tocsin.incident.deadlines import Deadline, Kind, deadlines
 from tocsin.incident.events import Entry
 from tocsin.incident.facts import Fact
 from tocsin.incident.policy import TOCSIN, Actor, Context, Policy
-from tocsin.incident.state import Approval, Incident, Page, Run, Status, StepState, Tick
+from tocsin.incident.state import Approval, Incident, Page, Tick
 from tocsin.incident.steps import STATUS_PAGE_TEMPLATES
 from tocsin.incident.templates import public_texts, public_word
-from tocsin.incident.wording import duration
 from tocsin.oncall.roster import Person
 from tocsin.review.postmortem import facts_asked
-from tocsin.runbook.model import Indicator, Mitigation, Procedure, Purpose, Runbook, Severity, Step, StepClass
+from tocsin.runbook.model import Indicator, Mitigation, Purpose, Runbook, Severity
+from tocsin.web.pages.owed_view import Owed, owed_next
+from tocsin.web.pages.step_view import ProcedureView, procedure_view
 from tocsin.web.pages.tree_view import Tree, tree
 
 _WAITING = ("pending", "approved", "running", "unknown")
 _FACTS = (Fact.FOLLOW_UP.value, Fact.WENT_WELL.value, Fact.TO_IMPROVE.value)
-KINDS = {
-    Kind.ACKNOWLEDGE: "Acknowledge",
-    Kind.PAGE: "Pages",
-    Kind.INFORM: "Informs",
-    Kind.CONTACT: "Tries again",
-    Kind.UPDATE: "Update to the team",
-    Kind.APPROVAL: "Approval expires",
-    Kind.VERIFY: "Monitoring",
-    Kind.TASK: "After the incident",
-    Kind.ACTION_ITEM: "Action item",
-}
-
-
-@dataclass(frozen=True)
-class Owed:
-    """A deadline as people read it; `people` are those it concerns at that time, with their ways."""
-
-    deadline: Deadline
-    label: str
-    what: str
-    people: tuple[Person, ...]
-    late: bool
-
-
-@dataclass(frozen=True)
-class StepView:
-    """A step of the runbook with what its latest run gave; `state` is None when it has not been run."""
-
-    index: int
-    step: Step
-    state: StepState | None
-    run: Run | None
-
-    @property
-    def reads(self) -> bool:
-        return self.step.step_class is StepClass.READ
-
-    @property
-    def runnable(self) -> bool:
-        return self.reads and bool(self.step.command) and not any(p.refused for p in self.step.placeholders)
-
-    @property
-    def mark(self) -> str:
-        """How it went: running, waiting, good, bad, unsure, person, or none when it was not run."""
-        if self.state is None or self.run is None:
-            return "none"
-        if self.state.outcome is None:
-            return "running" if self.run.status == "running" else "unsure"
-        return _MARKS.get(self.state.outcome, "unsure")
-
-
-_MARKS = {
-    "ok": "good", "nothing_found": "good", "unhealthy": "bad", "failed": "bad", "timed_out": "bad", "manual": "person",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class ProcedureView:
-    procedure: Procedure
-    steps: tuple[StepView, ...]
-
-    @property
-    def running(self) -> bool:
-        return any(s.mark == "running" for s in self.steps)
-
-    @property
-    def found(self) -> int:
-        """How many of its steps found a problem or failed."""
-        return sum(s.mark == "bad" for s in self.steps)
-
-    @property
-    def done(self) -> int:
-        return sum(s.state is not None and s.state.outcome is not None for s in self.steps)
-
-    @property
-    def asks(self) -> tuple[str, ...]:
-        """The values that its steps need, each once."""
-        wanted = (p.name for s in self.steps for p in s.step.placeholders if s.reads and not p.refused)
-        return tuple(dict.fromkeys(wanted))
-
-    @property
-    def values(self) -> Mapping[str, str]:
-        """The values given last time."""
-        runs = [s.run for s in self.steps if s.run is not None and s.run.values]
-        return runs[-1].values if runs else {}
 
 
 @dataclass(frozen=True)
@@ -200,13 +115,7 @@ class Room:
 
     @property
     def owed(self) -> tuple[Owed, ...]:
-        return tuple(self._owed(d) for d in deadlines(self.incident, self.policy))
-
-    def _owed(self, d: Deadline) -> Owed:
-        named = self.policy.roster.named(d.who)
-        people = (named,) if named else self.policy.roster.holders(d.who, max(d.due_at, self.now))
-        late = (d.owed_at or d.due_at) <= self.now
-        return Owed(d, KINDS[d.kind], _what(d), people if d.who else (), late)
+        return owed_next(self.incident, self.policy, self.now)
 
     # evidence
 
@@ -229,17 +138,7 @@ class Room:
         return self._procedures(Purpose.VERIFICATION)
 
     def _procedures(self, purpose: Purpose) -> tuple[ProcedureView, ...]:
-        return tuple(self._procedure(p) for p in self.runbook.purpose(purpose))
-
-    def _procedure(self, procedure: Procedure) -> ProcedureView:
-        latest: dict[int, tuple[StepState, Run]] = {}
-        for run in self.incident.runs:
-            if run.procedure == procedure.slug:
-                latest.update({s.index: (s, run) for s in run.steps})
-        steps = tuple(
-            StepView(n, step, *latest.get(n, (None, None))) for n, step in enumerate(procedure.steps, start=1)
-        )
-        return ProcedureView(procedure, steps)
+        return tuple(procedure_view(self.incident, p) for p in self.runbook.purpose(purpose))
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -373,41 +272,3 @@ class Room:
         """The seq below which there is more of the timeline; 0 when this is all."""
         first = self.known.timeline[0].seq if self.known.timeline else 1
         return first if first > 1 else 0
-
-    @property
-    def next_move(self) -> tuple[str, str]:
-        """The one thing to do now, and the panel where it is done."""
-        return next_move(self)
-
-
-def next_move(room: Room) -> tuple[str, str]:
-    """(what, anchor). The order is the runbook's: own it, settle what is unsure, approve, decide, verify, resolve."""
-    i = room.incident
-    states = {a.status for a in room.waiting}
-    tree_now = room.tree
-    moves = (
-        (i.status is Status.CLOSED, ("Reviewed and closed", "after")),
-        (room.over, ("Do what is owed after the incident", "after")),
-        (i.status is Status.OPEN, ("Acknowledge: say that you own it", "top")),
-        ("unknown" in states, ("Find out whether the mitigation took effect", "approvals")),
-        ("pending" in states, ("A mitigation waits for approval", "approvals")),
-        ("running" in states or "approved" in states, ("A mitigation is running", "approvals")),
-        (i.status is Status.MONITORING and room.open_checks > 0, ("Work through the verification checklist", "end")),
-        (i.status is Status.MONITORING and not room.missing, ("Everything is verified: resolve", "end")),
-        (i.status is Status.MONITORING, ("Watch the fix", "end")),
-        (tree_now is not None and tree_now.question is not None, ("Answer the decision tree", "decide")),
-    )
-    return next((said for holds, said in moves if holds), ("Stop the impact", "mitigate"))
-
-
-def _what(d: Deadline) -> str:
-    """The deadline's own words where its label does not say it all."""
-    if d.kind in (Kind.ACKNOWLEDGE, Kind.UPDATE):
-        return ""
-    if d.kind in (Kind.PAGE, Kind.INFORM):
-        return d.who
-    return d.what.removeprefix("approval of ").removesuffix(" expires") if d.kind is Kind.APPROVAL else d.what
-
-
-def late_by(owed: Owed, now: datetime) -> str:
-    return duration(now - owed.deadline.due_at)
