@@ -1,14 +1,22 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.incident.alert import Alert, AlertStatus
+from tocsin.signals import grafana
 from tocsin.signals.errors import SignalError
-from tocsin.signals.grafana import decode
+
+AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+def decode(body: bytes) -> list[Alert]:
+    return grafana.decode(body, at=AT)
+
 
 BODY: dict[str, object] = {
     "receiver": "tocsin",
@@ -50,10 +58,31 @@ def test_links_and_values_are_found_among_the_annotations() -> None:
     }
 
 
-def test_the_older_body_without_alerts_is_refused_by_field() -> None:
+def test_a_body_of_neither_age_is_refused_by_field() -> None:
     with pytest.raises(SignalError) as caught:
-        decode(b'{"ruleName": "x", "state": "alerting"}')
-    assert str(caught.value) == "alerts: missing"
+        decode(b'{"title": "x", "state": "alerting"}')
+    assert caught.value.field == "alerts"
+
+
+@pytest.mark.parametrize(
+    ("state", "statuses"),
+    [("alerting", ["firing"]), ("no_data", ["firing"]), ("ok", ["resolved"]), ("paused", []), ("pending", [])],
+)
+def test_legacy_alerting_tells_one_alert_a_rule(state: str, statuses: list[str]) -> None:
+    said = {
+        "ruleName": "CPU",
+        "ruleId": 7,
+        "ruleUrl": "https://g/d",
+        "state": state,
+        "message": "too hot",
+        "tags": {"a": "b"},
+    }
+    body = json.dumps(said | {"evalMatches": [{"metric": "cpu", "value": 97.5}]}).encode()
+    alerts = decode(body)
+    assert [a.status for a in alerts] == statuses
+    for alert in alerts:
+        assert (alert.labels, alert.generator_url) == ({"alertname": "CPU", "a": "b"}, "https://g/d")
+        assert (alert.annotations["description"], alert.annotations["matches"]) == ("too hot", "cpu = 97.5")
 
 
 @given(st.binary(max_size=200))

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Protocol
 
 import msgspec
 from starlette.requests import Request
@@ -22,16 +22,27 @@ from tocsin.engine.credentials import API
 from tocsin.incident.alert import Alert
 from tocsin.incident.errors import PermissionRefused
 from tocsin.incident.policy import Role
-from tocsin.signals import alertmanager, generic, grafana
+from tocsin.signals import alertmanager, datadog, generic, grafana, healthchecks, sentry, sns, uptime_kuma
 from tocsin.web.auth import authorization, basic_password, house_of
 from tocsin.web.errors import Unauthenticated
 
-Decoder: TypeAlias = Callable[[bytes, datetime], list[Alert]]
+
+class Decoder(Protocol):
+    """The alerts of a body that arrived `at`; raises SignalError."""
+
+    def __call__(self, body: bytes, *, at: datetime) -> list[Alert]: ...
+
+
 DECODERS: Mapping[str, Decoder] = MappingProxyType(
     {
-        "alertmanager": lambda body, at: alertmanager.decode(body),
-        "grafana": lambda body, at: grafana.decode(body),
-        "generic": lambda body, at: generic.decode(body, at=at),
+        "alertmanager": lambda body, *, at: alertmanager.decode(body),
+        "grafana": grafana.decode,
+        "generic": generic.decode,
+        "sns": sns.decode,
+        "datadog": datadog.decode,
+        "sentry": sentry.decode,
+        "uptime-kuma": uptime_kuma.decode,
+        "healthchecks": healthchecks.decode,
     }
 )
 _FROM_ELSEWHERE = (
@@ -80,7 +91,7 @@ def _taking(decode: Decoder) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         house = house_of(request)
         await authorize(request, house)
-        return await take(house, decode(await request.body(), house.desk.now()))
+        return await take(house, decode(await request.body(), at=house.desk.now()))
 
     return endpoint
 
