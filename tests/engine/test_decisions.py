@@ -235,3 +235,16 @@ async def test_the_running_engine_wakes_for_what_commits(world: World, plant: Pl
     await asyncio.gather(turning, return_exceptions=True)
     assert plant.engine.alive == world.clock.now()
     assert incident.number == 1
+
+
+@pytest.mark.parametrize("beats", range(6))
+async def test_a_stop_that_comes_with_a_wake_ends_the_engine(plant: Plant, beats: int) -> None:
+    """Work that ends wakes the loop; being told to stop in the same instant must not be forgotten over it."""
+    turning = asyncio.create_task(plant.engine.run())
+    await asyncio.sleep(0.05)
+    plant.engine.wake()
+    for _ in range(beats):
+        await asyncio.sleep(0)
+    turning.cancel()
+    await asyncio.wait([turning], timeout=5)
+    assert turning.cancelled()

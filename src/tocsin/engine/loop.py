@@ -66,6 +66,11 @@ class Engine:
         for kind, most in POOLS.items():
             await self._claim(kind, most)
 
+    def wake(self) -> None:
+        """Has the running engine look again at once what is due."""
+        if self._waker is not None:
+            self._waker.set()
+
     @property
     def in_hand(self) -> tuple[WorkItem, ...]:
         """The work begun and not ended, oldest first."""
@@ -90,7 +95,9 @@ class Engine:
             log.error("engine_turn_failed", reason=str(exc))
             nap = LONGEST_NAP
         with suppress(TimeoutError):
-            await asyncio.wait_for(waker.wait(), timeout=nap)
+            # not wait_for, which in Python 3.11 forgets a cancellation that arrives with the wake
+            async with asyncio.timeout(nap):
+                await waker.wait()
 
     async def tick(self) -> int:
         """Decides everything that is due; how many incidents moved."""
@@ -146,8 +153,7 @@ class Engine:
 
         def ended(_: asyncio.Task[None]) -> None:
             del self._in_hand[task]
-            if self._waker is not None:
-                self._waker.set()
+            self.wake()
 
         task.add_done_callback(ended)
 

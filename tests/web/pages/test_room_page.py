@@ -60,6 +60,7 @@ async def test_evidence_of_another_incident_is_not_found(site: Any, browse: Any)
 
 
 async def test_people_no_channel_reached_are_to_be_called(site: Any, browse: Any, shown: Any) -> None:
+    site.channel.fails_on = "page"
     site.channel.fail = [DeliveryError("no such mailbox", permanent=True)]
     await site.declare()
     await turn(site)
