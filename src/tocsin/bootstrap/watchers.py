@@ -1,8 +1,9 @@
-"""The sources that Tocsin watches by itself: probes, logs, Prometheus rules. What they see goes to the desk."""
+"""The sources that Tocsin watches by itself: probes, logs, heartbeats, rules. What they see goes to the desk."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from tocsin.bootstrap.house import Background
 from tocsin.config import Settings
@@ -11,6 +12,7 @@ from tocsin.engine.ports import Clock
 from tocsin.evidence.prometheus import Prometheus
 from tocsin.incident.alert import Alert
 from tocsin.procedures.redaction import redact
+from tocsin.signals.heartbeat import Beats, Heartbeat, HeartbeatWatch
 from tocsin.signals.lines import CommandLines, FileLines, Lines
 from tocsin.signals.logwatch import LogRule, LogWatch
 from tocsin.signals.probe import HealthCheck, Probe
@@ -47,6 +49,10 @@ def watchers(
         lines: Lines = FileLines(w.file) if w.file else CommandLines(list(w.command))
         watch = LogWatch(rule, lines, emit=emit, clock=clock, on_trouble=on_trouble, firing=firing, redact=redact)
         found.append(watch.run)
+    for heartbeat in heartbeats(settings):
+        last = partial(Beats(desk.core).last, heartbeat.name)
+        beating = HeartbeatWatch(heartbeat, last, emit=emit, clock=clock, on_trouble=on_trouble, firing=firing)
+        found.append(beating.run)
     rules = settings.sources.prometheus.rules if settings.sources.prometheus else ()
     for r in rules if prometheus else ():
         asked = PrometheusRule(
@@ -63,6 +69,14 @@ def watchers(
                 PrometheusWatch(asked, query, emit=emit, clock=clock, on_trouble=on_trouble, firing=firing).run
             )
     return found
+
+
+def heartbeats(settings: Settings) -> list[Heartbeat]:
+    """The configured heartbeats."""
+    return [
+        Heartbeat(h.name, h.every, grace=h.grace, labels=dict(h.labels), match=dict(h.match))
+        for h in settings.sources.heartbeats
+    ]
 
 
 def _checks(settings: Settings) -> list[HealthCheck]:

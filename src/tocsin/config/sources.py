@@ -71,6 +71,19 @@ class LogWatch(Table):
         return self
 
 
+class Heartbeat(Table):
+    """What must be heard `every` so often, or `grace` later it is an alert with `labels`.
+
+    A beat is a request to its address, or an alert whose labels hold all of `match`.
+    """
+
+    name: Name
+    every: PositiveDuration = timedelta(minutes=5)
+    grace: Duration = timedelta(minutes=1)
+    match: Mapping[Name, str] = {}
+    labels: Mapping[Name, str] = {}
+
+
 class _Named(Protocol):
     @property
     def name(self) -> str: ...
@@ -107,5 +120,6 @@ class Sources(Table):
     prometheus: Prometheus | None = None
     probes: Annotated[tuple[Probe, ...], AfterValidator(_unlike)] = ()
     logs: Annotated[tuple[LogWatch, ...], AfterValidator(_unlike)] = ()
+    heartbeats: Annotated[tuple[Heartbeat, ...], AfterValidator(_unlike)] = ()
     alerts: InboundAlerts = InboundAlerts()
     reports: Reports = Reports()

@@ -18,11 +18,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tocsin.bootstrap.house import House
+from tocsin.bootstrap.watchers import heartbeats
 from tocsin.engine.credentials import API
+from tocsin.engine.intake import Receipt
 from tocsin.incident.alert import Alert
 from tocsin.incident.errors import PermissionRefused
 from tocsin.incident.policy import Role
 from tocsin.signals import alertmanager, datadog, generic, grafana, healthchecks, sentry, sns, uptime_kuma
+from tocsin.signals.heartbeat import Beats, told_apart
 from tocsin.web.auth import authorization, basic_password, house_of
 from tocsin.web.errors import Unauthenticated
 
@@ -64,8 +67,17 @@ def routes() -> list[Route]:
 
 async def take(house: House, alerts: list[Alert]) -> Response:
     """Hands decoded alerts over and says what came of each."""
-    receipts = await house.desk.receive(alerts)
+    receipts = await hand_over(house, alerts)
     return Response(msgspec.json.encode({"alerts": receipts}), media_type="application/json")
+
+
+async def hand_over(house: House, alerts: list[Alert]) -> list[Receipt]:
+    """What came of each alert, once all of them, and the heartbeats that they beat, are durable."""
+    kept, beaten = told_apart(alerts, heartbeats(house.settings))
+    receipts = await house.desk.receive(kept)
+    if beaten:
+        await Beats(house.core).hear(*beaten)
+    return receipts
 
 
 async def authorize(request: Request, house: House, secret: str | None = None) -> None:
@@ -100,7 +112,7 @@ async def _as_alertmanager(request: Request) -> Response:
     """Alertmanager's own API: an empty 200, which is all that Prometheus looks for."""
     house = house_of(request)
     await authorize(request, house)
-    await house.desk.receive(alertmanager.decode_api(await request.body(), at=house.desk.now()))
+    await hand_over(house, alertmanager.decode_api(await request.body(), at=house.desk.now()))
     return Response()
 
 

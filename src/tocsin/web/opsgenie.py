@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from tocsin.bootstrap.house import House
 from tocsin.engine.alert_desk import AlertDesk, Held
-from tocsin.engine.errors import Unavailable
+from tocsin.engine.errors import NotFound, Unavailable
 from tocsin.incident import commands
 from tocsin.incident.alert import AlertStatus
 from tocsin.incident.errors import PermissionRefused
@@ -31,7 +31,7 @@ from tocsin.signals import opsgenie
 from tocsin.signals.errors import SignalError
 from tocsin.signals.keyed import of_key
 from tocsin.signals.opsgenie import WireVerb
-from tocsin.web.alerts import authorize
+from tocsin.web.alerts import authorize, hand_over
 from tocsin.web.auth import authorization, house_of
 from tocsin.web.errors import Unauthenticated
 from tocsin.web.problems import RETRY_SECONDS
@@ -77,6 +77,10 @@ class Call:
     async def read(self) -> bytes:
         return await self.request.body()
 
+    def answered(self, status: int, *, request_id: str = "", **body: object) -> Response:
+        """An answer in Opsgenie's form, with what it took and an id."""
+        return JSONResponse(body | {"took": _took(self.begun), "requestId": request_id or secrets.token_hex(8)}, status)
+
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
 
@@ -92,22 +96,22 @@ class Outcome(Struct, frozen=True):
 def routes() -> list[Route]:
     one = f"{ALERTS}/{{identifier:path}}"
     verbs = [
-        Route(f"{one}/{verb}", _let_in(_verb(verb)), methods=["PUT" if verb in PUT else "POST"])
+        Route(f"{one}/{verb}", let_in(_verb(verb)), methods=["PUT" if verb in PUT else "POST"])
         for verb in opsgenie.NEEDED
     ]
     return [
-        Route(ALERTS, _let_in(_create), methods=["POST"]),
-        Route(ALERTS, _let_in(_list), methods=["GET"]),
-        Route(f"{ALERTS}/requests/{{request_id}}", _let_in(_request_status), methods=["GET"]),
+        Route(ALERTS, let_in(_create), methods=["POST"]),
+        Route(ALERTS, let_in(_list), methods=["GET"]),
+        Route(f"{ALERTS}/requests/{{request_id}}", let_in(_request_status), methods=["GET"]),
         *verbs,
-        Route(f"{one}/tags", _let_in(_remove_tags), methods=["DELETE"]),
-        Route(f"{one}/details", _let_in(_remove_details), methods=["DELETE"]),
-        Route(one, _let_in(_show), methods=["GET"]),
-        Route(one, _let_in(_delete), methods=["DELETE"]),
+        Route(f"{one}/tags", let_in(_remove_tags), methods=["DELETE"]),
+        Route(f"{one}/details", let_in(_remove_details), methods=["DELETE"]),
+        Route(one, let_in(_show), methods=["GET"]),
+        Route(one, let_in(_delete), methods=["DELETE"]),
     ]
 
 
-def _let_in(handle: Handler) -> Callable[[Request], Awaitable[Response]]:
+def let_in(handle: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         house, begun = house_of(request), time.monotonic()
         try:
@@ -120,6 +124,8 @@ def _let_in(handle: Handler) -> Callable[[Request], Awaitable[Response]]:
             return _refused(401, f"Could not authenticate: {exc}", begun)
         except PermissionRefused as exc:
             return _refused(403, str(exc), begun)
+        except NotFound as exc:
+            return _refused(404, str(exc), begun)
         except Unavailable as exc:
             return _refused(429, str(exc), begun, headers={"Retry-After": RETRY_SECONDS})
 
@@ -128,7 +134,7 @@ def _let_in(handle: Handler) -> Callable[[Request], Awaitable[Response]]:
 
 async def _create(call: Call) -> Response:
     alert = opsgenie.decode(await call.read(), at=call.now, minted=secrets.token_hex(16))
-    await call.house.desk.receive([alert])
+    await hand_over(call.house, [alert])
     return _taken(call, Outcome("Create", alert.fingerprint, True))
 
 
@@ -190,7 +196,7 @@ async def _show(call: Call) -> Response:
     found = await call.alerts.find(call.named)
     if found is None:
         return _refused(404, f"Alert with [{call.request.path_params['identifier']}] does not exist", call.begun)
-    return _answered(call, 200, data=_view(found))
+    return call.answered(200, data=_view(found))
 
 
 async def _list(call: Call) -> Response:
@@ -200,7 +206,7 @@ async def _list(call: Call) -> Response:
     status = {"open": AlertStatus.FIRING, "closed": AlertStatus.RESOLVED}[asked[1]] if asked else None
     skip, limit = _number(query.get("offset"), 0), min(_number(query.get("limit"), PAGE), LONGEST_PAGE)
     found = await call.house.desk.alerts(status=status, skip=skip, limit=limit)
-    return _answered(call, 200, data=[_view(Held(record, None)) for record in found])
+    return call.answered(200, data=[_view(Held(record, None)) for record in found])
 
 
 async def _request_status(call: Call) -> Response:
@@ -219,7 +225,7 @@ async def _request_status(call: Call) -> Response:
         "alertId": match["id"] if found else "",
         "alias": found.record.alert.group if found else "",
     }
-    return _answered(call, 200, data=data)
+    return call.answered(200, data=data)
 
 
 _NOTHING_DONE = "Alert does not exist, or its state does not allow this"
@@ -262,13 +268,7 @@ def _taken(call: Call, outcome: Outcome) -> Response:
     micros = (call.now - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
     named = outcome.fingerprint or "0" * 16
     request_id = f"{outcome.action}.{micros:x}.{named}.{int(outcome.done)}"
-    return _answered(call, 202, request_id=request_id, result="Request will be processed")
-
-
-def _answered(call: Call, status: int, *, request_id: str = "", **body: object) -> Response:
-    return JSONResponse(
-        body | {"took": _took(call.begun), "requestId": request_id or secrets.token_hex(8)}, status
-    )  # fmt: skip
+    return call.answered(202, request_id=request_id, result="Request will be processed")
 
 
 def _refused(

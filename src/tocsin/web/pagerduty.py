@@ -23,7 +23,7 @@ from tocsin.incident.policy import Actor
 from tocsin.signals import pagerduty
 from tocsin.signals.errors import SignalError
 from tocsin.signals.pagerduty import Action, Event
-from tocsin.web.alerts import authorize
+from tocsin.web.alerts import authorize, hand_over
 from tocsin.web.auth import house_of
 from tocsin.web.errors import Unauthenticated
 from tocsin.web.problems import RETRY_SECONDS
@@ -73,7 +73,7 @@ async def _carry_out(house: House, event: Event) -> None:
     """An event for a key that nobody knows is taken and does nothing, as with PagerDuty."""
     alerts = AlertDesk(house.core, house.desk.services)
     if event.alert is not None:
-        await house.desk.receive([event.alert])
+        await hand_over(house, [event.alert])
     elif event.action is Action.ACKNOWLEDGE:
         await alerts.acknowledge(event.fingerprint, Actor(event.actor), via=pagerduty.SOURCE)
     else:
