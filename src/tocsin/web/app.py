@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from tocsin import __version__
 from tocsin.bootstrap.house import House
-from tocsin.web import actions, alerts, commands, health, public, reading, stream
+from tocsin.web import actions, alerts, commands, health, heartbeats, opsgenie, pagerduty, public, reading, stream
 from tocsin.web.guard import Guard
 from tocsin.web.idempotency import Idempotency
 from tocsin.web.openapi import DESCRIPTION, REFUSALS, describe
@@ -20,7 +20,7 @@ def create_app(house: House) -> FastAPI:
     app.state.house = house
     app.state.published = public.Published(house)
     install(app)
-    app.router.routes.extend(alerts.routes())
+    app.router.routes.extend([*alerts.routes(), *pagerduty.routes(), *opsgenie.routes(), *heartbeats.routes()])
     for router in (reading.router, commands.router, actions.router, stream.router):
         app.include_router(router, responses=REFUSALS)
     for router in (public.router, health.router):
