@@ -334,7 +334,8 @@ def test_a_table_may_give_each_task_its_deadline() -> None:
     )
     result = reading("## Post-incident\n\n" + table)
     assert [(p.what, p.within, p.line) for p in result.runbook.post_incident] == [
-        ("Write it up", timedelta(days=1), 14)
+        ("Write it up", timedelta(days=1), 14),
+        ("Review", None, 15),
     ]
 
 

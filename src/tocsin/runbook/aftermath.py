@@ -10,7 +10,7 @@ from itertools import zip_longest
 from tocsin.runbook import columns, durations, findings
 from tocsin.runbook.document import Document, Item, Items, Paragraph, Part, Section, Table, walk
 from tocsin.runbook.model import Finding, PostIncident, PostmortemOutline
-from tocsin.runbook.wording import plain, unnumbered, without_parentheses
+from tocsin.runbook.wording import is_nothing, plain, unnumbered, without_parentheses
 
 _ABOUT = re.compile(
     r"post[-\s]?(?:incident|mortem|resolution)|after (?:the |an )?incident|retrospective|"
@@ -35,7 +35,8 @@ _VERBS = (
     "organi[sz]e|perform|plan|post|"
     "prepare|preserve|present|prioriti[sz]e|produce|provide|publish|record|remove|report|resolve|"
     "restore|review|rotate|run|"
-    "save|schedule|send|set|share|start|submit|summari[sz]e|tag|test|thank|track|train|update|"
+    "agree|attach|ask|decide|facilitate|feed|fill|give|invite|keep|look|retain|upload|use|save|"
+    "schedule|send|set|share|start|submit|summari[sz]e|tag|test|thank|track|train|update|"
     "validate|verify|walk|write"
 )
 _TASK = re.compile(rf"(?:if [^:]{{3,40}}[:,]\s*)?(?:{_VERBS})(?:[\s-]up)?(?![\w-])", re.IGNORECASE)
@@ -44,6 +45,7 @@ _HOLDS = re.compile(
     r"(?:post-?\s?mortem|post-?incident|retrospective|incident report|\brca\b)",
     re.IGNORECASE,
 )
+_HELD = re.compile(r"mortem|incident|retro|rca", re.IGNORECASE)
 _LEGAL = re.compile(r"gdpr|regulat|authorit|legal|breach|supervisory|hipaa|law\b", re.IGNORECASE)
 _BARE = timedelta(hours=12)  # `Timeline review (15 minutes)` is how long a point takes, `Review (48 hours)` a deadline
 _WITHIN = re.compile(
@@ -174,7 +176,9 @@ def _undated(section: Section) -> Iterator[PostIncident]:
 
 
 def _points(section: Section) -> Iterator[Item]:
-    return (item for block in walk(section.blocks) if isinstance(block, Items) for item in block.items)
+    """The points, nested ones too, that speak of what is held after an incident."""
+    items = (item for block in walk(section.blocks) if isinstance(block, Items) for item in block.items)
+    return (item for item in items if _HELD.search(item.text))
 
 
 def _tasks(title: str, part: Part) -> tuple[str, ...]:
@@ -195,13 +199,13 @@ def _text(item: Item) -> str:
 
 
 def _table(table: Table) -> Iterator[PostIncident]:
-    """The rows of a table of tasks with a column for the deadline; a row without a measure is left out."""
+    """The rows of a table of tasks with a column for the deadline; `5 business days` is a task at no measured time."""
     due = columns.find(table, r"deadline|\bdue\b|time ?frame|timeline|within")
     task = columns.find(table, r"task|action|item|activity|what|step")
     for row in table.rows if due is not None and task is not None else ():
         stated = columns.cell(row, due)
         within = durations.parse(stated) or _deadline(stated)
-        if within is not None:
+        if not is_nothing(stated) and not is_nothing(columns.cell(row, task)):
             yield PostIncident(columns.cell(row, task), within, (), row.line)
 
 

@@ -21,6 +21,7 @@ _EVERY = re.compile(
     r"\b(?:every|each)\s+(?P<time>[^:;,.(]+?)(?=\s*(?:[:;,.()]|$|\s(?:during|for|in|while|until|to|via|on)\b))", re.I
 )
 _OFTEN = re.compile(r"\W*(?:status |progress )?(?:updates?|cadence|frequency)\b", re.IGNORECASE)
+_OFTEN_AT_ALL = re.compile(r"\b(?:every|each|hourly|daily)\b|\(", re.IGNORECASE)
 _PAIR = re.compile(r"([^,;:()]+)\(([^()]*)\)")
 _ADVERB = re.compile(r"\b(?:hourly|daily)\b", re.IGNORECASE)
 _CHANNEL = re.compile(r"^(?:primary |main |incident )?(?:channels?|where)$", re.IGNORECASE)
@@ -104,20 +105,33 @@ def fields(body: str) -> tuple[str, ...]:
 def _stated(section: Section, defined: levels.Scale) -> Iterator[tuple[str | None, timedelta, int]]:
     """(severity, interval, line) of each rule the section states; a text with two intervals is not divided by guess,
     unless each follows its level in parentheses: `Updates: P0 (15 min), P1 (hourly)`."""
-    above = next((named for title in section.trail if (named := levels.mentions(title, defined))), ())
     for text, line in _rules(section):
-        pairs = _PAIR.findall(text) if _OFTEN.match(text) else []
-        paired = [(level, durations.parse(time)) for level, time in pairs]
-        if paired and all(every for _, every in paired):
-            rules = paired
-        else:
-            rules = [(text, _interval(text))]
-        for level, every in rules:
+        if not _OFTEN_AT_ALL.search(text):
+            continue
+        for level, every in _divided(text, defined) or [(text, _interval(text))]:
             if every:
-                named = levels.mentions(level, defined) or above
+                named = levels.mentions(level, defined) or _above(section, defined)
                 yield from ((name, every, line) for name in named)
                 if not named and _UPDATES.search(plain(text)):
                     yield None, every, line
+
+
+def _above(section: Section, defined: levels.Scale) -> tuple[str, ...]:
+    return next((named for title in section.trail if (named := levels.mentions(title, defined))), ())
+
+
+def _divided(text: str, defined: levels.Scale) -> list[tuple[str, timedelta | None]]:
+    """(words naming levels, interval) of each rule of a text that states several: `P0 (15 min), P1 (hourly)`, or
+    `P0 every 15 min, P1 every hour`. Empty when the text does not divide so that every interval has its levels."""
+    pairs = _PAIR.findall(text) if _OFTEN.match(text) else []
+    paired = [(level, durations.parse(time)) for level, time in pairs]
+    if paired and all(every for _, every in paired):
+        return paired
+    label, _, rest = plain(text).partition(": ")
+    pieces = re.split(r"[,;]|\band\b", rest or label)
+    stated = [(piece, _interval(piece)) for piece in pieces]
+    whole = len(stated) > 1 and all(every and levels.mentions(piece, defined) for piece, every in stated)
+    return stated if whole else []
 
 
 def _rules(section: Section) -> list[tuple[str, int]]:

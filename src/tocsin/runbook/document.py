@@ -13,8 +13,10 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from msgspec import Struct
 
+from tocsin.runbook.pieces import cuts
 from tocsin.runbook.wording import plain
 
+_PIECE = 400  # lines; most runbooks are one piece
 _MARKDOWN = MarkdownIt("commonmark").enable("table").disable("inline")
 _ITEM = re.compile(r"\s*(?:>\s*)*(?:[-*+]|[0-9]{1,9}[.)])(?:\s+|$)")
 _BOX = re.compile(r"\[(?P<mark>[ xX])\](?:\s+|$)")
@@ -22,12 +24,12 @@ _LABEL = re.compile(r"\s*(?:\*\*|__)(?P<label>[^*_].*?)(?:\*\*|__)\s*(?P<colon>:
 _DELIMITER = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*")
 
 
-class Paragraph(Struct, frozen=True):
+class Paragraph(Struct, frozen=True, gc=False):
     text: str
     line: int
 
 
-class Code(Struct, frozen=True):
+class Code(Struct, frozen=True, gc=False):
     """A code block; `line` is the opening fence's, `body_line` the first line of `text`. `closed` is False for a fence
     that runs to the end of what holds it."""
 
@@ -39,7 +41,7 @@ class Code(Struct, frozen=True):
     fenced: bool = True
 
 
-class Item(Struct, frozen=True):
+class Item(Struct, frozen=True, gc=False):
     """A list item: `text` is its own words as written (`>50% users` keeps its `>`), `blocks` what is nested in it.
     `checked` is None where the item is no check box."""
 
@@ -50,12 +52,12 @@ class Item(Struct, frozen=True):
     blocks: tuple[Block, ...] = ()
 
 
-class Items(Struct, frozen=True):
+class Items(Struct, frozen=True, gc=False):
     items: tuple[Item, ...]
     line: int
 
 
-class Row(Struct, frozen=True):
+class Row(Struct, frozen=True, gc=False):
     """A table row; `cells` has one entry for each header cell, `surplus` counts the cells written beyond the header."""
 
     cells: tuple[str, ...]
@@ -63,21 +65,22 @@ class Row(Struct, frozen=True):
     surplus: int = 0
 
 
-class Table(Struct, frozen=True):
+class Table(Struct, frozen=True, gc=False):
     header: tuple[str, ...]
     rows: tuple[Row, ...]
     line: int
 
 
-class Quote(Struct, frozen=True):
+class Quote(Struct, frozen=True, gc=False):
     text: str
     line: int
 
 
 Block: TypeAlias = Paragraph | Code | Items | Table | Quote
+_Headed: TypeAlias = tuple[tuple[str, int, int], tuple[Block, ...]]
 
 
-class Part(Struct, frozen=True):
+class Part(Struct, frozen=True, gc=False):
     """The blocks of a section under one bold label; `label` is empty before the first. `value` stands on its line."""
 
     label: str
@@ -86,7 +89,7 @@ class Part(Struct, frozen=True):
     blocks: tuple[Block, ...]
 
 
-class Section(Struct, frozen=True):
+class Section(Struct, frozen=True, gc=False):
     """A heading and what stands under it up to the next heading. `path` holds the titles above it, outermost first,
     without the document's own title (its only heading of the first level, when it opens the document)."""
 
@@ -95,6 +98,7 @@ class Section(Struct, frozen=True):
     line: int
     path: tuple[str, ...]
     blocks: tuple[Block, ...]
+    labelled: tuple[Part, ...]
 
     @property
     def trail(self) -> tuple[str, ...]:
@@ -102,7 +106,8 @@ class Section(Struct, frozen=True):
         return (self.title, *reversed(self.path))
 
     def parts(self) -> tuple[Part, ...]:
-        return tuple(_parts(self))
+        """The blocks by the bold label they stand under; the first part has none."""
+        return self.labelled
 
     def tables(self) -> Iterator[Table]:
         return (block for block in walk(self.blocks) if isinstance(block, Table))
@@ -129,15 +134,15 @@ class Document(Struct, frozen=True):
         return (at if at >= 0 else len(source) - len(source.lstrip())) + 1
 
 
-def parse(text: str) -> Document:
-    """The document that `text` is; any text is one."""
+def parse(text: str, *, piece: int = _PIECE) -> Document:
+    """The document that `text` is; any text is one. It is parsed in pieces of at least `piece` lines."""
     unified = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = tuple(unified.split("\n"))
-    environment: dict[str, dict[str, dict[str, str]]] = {}
-    tokens = _MARKDOWN.parse(unified, environment)
-    sections = tuple(_sections(tokens, lines))
+    references: dict[str, dict[str, dict[str, str]]] = {}
+    headed = [entry for start, end in cuts(lines, least=piece) for entry in _headed(lines, start, end, references)]
+    sections = tuple(_sections(headed))
     title = next((s.title for s in sections if s.level), "")
-    links = environment.get("references", {})
+    links = references.get("references", {})
     return Document(title, lines, sections, tuple((name, str(link["href"])) for name, link in links.items()))
 
 
@@ -164,8 +169,8 @@ def label_of(text: str) -> tuple[str, str] | None:
 def split_cells(line: str) -> tuple[str, ...]:
     """The cells of a table line as GitHub splits them: at every `|` that is not escaped, code span or not."""
     bare = line.strip().removeprefix("|")
-    cells = re.split(r"(?<!\\)\|", bare)
-    if cells and not cells[-1].strip() and re.search(r"(?<!\\)\|$", bare):
+    cells = re.split(r"(?<!\\)\|", bare) if "\\" in bare else bare.split("|")
+    if cells and not cells[-1].strip() and bare.endswith("|") and not bare.endswith("\\|"):
         cells.pop()
     return tuple(cell.strip().replace("\\|", "|") for cell in cells)
 
@@ -174,30 +179,46 @@ def is_delimiter(line: str) -> bool:
     return "-" in line and "|" in line and bool(_DELIMITER.fullmatch(line))
 
 
-def _sections(tokens: list[Token], lines: tuple[str, ...]) -> Iterator[Section]:
-    above: list[tuple[int, str]] = []
-    title, level, line = "", 0, 1
-    start, named = 0, _has_title(tokens)
+def _headed(
+    lines: tuple[str, ...], start: int, end: int, references: dict[str, dict[str, dict[str, str]]]
+) -> Iterator[_Headed]:
+    """Each heading of a piece with the blocks below it; what precedes the first stands under a heading of level 0."""
+    tokens = _MARKDOWN.parse("\n".join([*lines[start:end], ""] if end < len(lines) else lines[start:end]), references)
+    _shift(tokens, start)
+    if not tokens and end < len(lines):
+        return
+    heading, at = ("", 0, start + 1), 0
     for index, token in enumerate(tokens):
         if token.type != "heading_open" or token.level:
             continue
         if index:
-            yield Section(title, level, line, _path(above, named=named), _blocks(tokens[start:index], lines))
-        level, title = int(token.tag[1:]), plain(tokens[index + 1].content)
-        line = _start(token) + 1
-        above = [entry for entry in above if entry[0] < level] + [(level, title)]
-        start = index + 3
-    yield Section(title, level, line, _path(above, named=named), _blocks(tokens[start:], lines))
+            yield heading, _blocks(tokens[at:index], lines)
+        heading = (plain(tokens[index + 1].content), int(token.tag[1:]), _start(token) + 1)
+        at = index + 3
+    yield heading, _blocks(tokens[at:], lines)
 
 
-def _has_title(tokens: list[Token]) -> bool:
+def _shift(tokens: list[Token], by: int) -> None:
+    """Counts the tokens' lines from the document's start; a token may share its pair of lines with another."""
+    if by:
+        for pair in {id(token.map): token.map for token in tokens if token.map}.values():
+            pair[0] += by
+            pair[1] += by
+
+
+def _sections(headed: list[_Headed]) -> Iterator[Section]:
+    above: list[tuple[int, str]] = []
+    named = _has_title([heading[1] for heading, _ in headed if heading[1]])
+    for (title, level, line), blocks in headed:
+        if level:
+            above = [entry for entry in above if entry[0] < level] + [(level, title)]
+        path = tuple(name for outer, name in above[:-1] if not (named and outer == 1))
+        yield Section(title, level, line, path, blocks, tuple(_parts(line, blocks)))
+
+
+def _has_title(levels: list[int]) -> bool:
     """Whether the first heading is the document's title: the only one of the first level."""
-    tags = [token.tag for token in tokens if token.type == "heading_open" and not token.level]
-    return tags[:1] == ["h1"] and tags.count("h1") == 1
-
-
-def _path(above: list[tuple[int, str]], *, named: bool) -> tuple[str, ...]:
-    return tuple(name for level, name in above[:-1] if not (named and level == 1))
+    return levels[:1] == [1] and levels.count(1) == 1
 
 
 def _blocks(tokens: list[Token], lines: tuple[str, ...]) -> tuple[Block, ...]:
@@ -292,10 +313,10 @@ def _unquoted(line: str) -> str:
     return _ITEM.sub("", line, count=1) if not line.lstrip().startswith("|") else line
 
 
-def _parts(section: Section) -> Iterator[Part]:
-    label, value, line = "", "", section.line
+def _parts(heading: int, held: tuple[Block, ...]) -> Iterator[Part]:
+    label, value, line = "", "", heading
     blocks: list[Block] = []
-    for block in section.blocks:
+    for block in held:
         rows = block.text.split("\n") if isinstance(block, Paragraph) else []
         labels = [label_of(row) for row in rows]
         if not rows or not labels[0]:

@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 
 from tocsin.runbook import durations, levels, roles
 from tocsin.runbook.commands import looks_like_one
-from tocsin.runbook.document import Code, Document, Item, Items, Part, Section
+from tocsin.runbook.document import Code, Document, Item, Items, Paragraph, Part, Section
 from tocsin.runbook.model import Rung
 from tocsin.runbook.wording import is_nothing, plain
 
@@ -34,6 +34,12 @@ _RANK = re.compile(
     re.IGNORECASE,
 )
 _SPLIT = re.compile(r"\s*(?::|\s[-–—]+|→|=>|->)\s+|:$")
+_STATED = re.compile(r"escalat|unresolved|not resolved|no (?:response|ack)|after", re.IGNORECASE)
+_CASE = re.compile(
+    r"(?P<case>(?:if|when|after|once)\b[^,:→]{3,100}?)\s*(?:,|:|→|->)\s*(?:then )?"
+    r"(?P<told>(?:escalate(?: to)?|notify|page|contact|call|inform|alert|engage|involve)\b.+)",
+    re.IGNORECASE,
+)
 _FIRST = re.compile(r"\b(?:initial|first respon)", re.IGNORECASE)
 _CALENDAR = re.compile(r"\b(?:next|same) (?:business |working )?day|week|month|business|sprint", re.IGNORECASE)
 _METRIC = re.compile(r"%|latency|\brate\b|\bcpu\b", re.IGNORECASE)
@@ -55,6 +61,8 @@ class Line(Struct, frozen=True):
 
 def read(document: Document, known: levels.Scale) -> Iterator[Rung]:
     """The rungs of every ladder, in document order."""
+    ranked = [line for section in document.sections if (line := _ranked_heading(section, known))]
+    yield from rungs(ranked if len(ranked) > 1 else [])
     for section in document.sections:
         about = _is_about(section)
         named = levels.mentions(section.title, known) if about or _levelled(section) else ()
@@ -115,6 +123,8 @@ def _part(section: Section, part: Part, known: levels.Scale, named: tuple[str, .
             lines = [line for item in block.items if (line := _item(item, known, own or named))]
             if _is_ladder(block, lines, escalates=escalates and not re.search("contact", section.title, re.IGNORECASE)):
                 yield from rungs(lines)
+        elif isinstance(block, Paragraph):
+            yield from rungs(_arrows(block, known, named))
         elif isinstance(block, Code) and block.fenced and block.language in {"", "text", "txt", "plain"}:
             yield from rungs(_drawn(block, known, named))
 
@@ -149,6 +159,9 @@ def _line(text: str, line: int, known: levels.Scale) -> Line | None:
     """The rung that one line states; None when it names nobody."""
     if looks_like_one(text):
         return None
+    if case := _CASE.fullmatch(text):
+        severities, after = when(case["case"], known)
+        return _rung(case["told"], line, severities, after=after, ranked=True, conditional=True)
     label, rest = _labelled(text)
     if label:
         if (after := _time(label)) is not None or _CALENDAR.search(label):
@@ -272,6 +285,32 @@ def _drawn(code: Code, known: levels.Scale, named: tuple[str, ...]) -> list[Line
             lines.append(_conditioned(found, waiting, current, known))
             waiting = ""
     return lines if len(lines) > 1 else []
+
+
+def _arrows(paragraph: Paragraph, known: levels.Scale, named: tuple[str, ...]) -> list[Line]:
+    """The rungs of a sentence that is nothing but roles joined by arrows: `On-call -> Team lead (15 min) -> CTO`."""
+    pieces = [
+        piece for piece in _ARROW.split(plain(paragraph.text).partition(": ")[2] or plain(paragraph.text)) if piece
+    ]
+    found = [line for piece in pieces if (line := _line(piece, paragraph.line, known))]
+    if len(found) < 2 or len(found) < len(pieces):
+        return []
+    return [structs.replace(line, severities=line.severities or named) for line in found]
+
+
+def _ranked_heading(section: Section, known: levels.Scale) -> Line | None:
+    """The rung of a heading such as `Level 2: Team lead (30 min)` below one about escalation, its time in the heading
+    or in the one point that says when to escalate."""
+    label, rest = _labelled(section.title)
+    if not _levelled(section) or not _RANK.fullmatch(label) or not roles.names_one(roles.named_in(rest)):
+        return None
+    found = _line(section.title, section.line, known)
+    if found is None or found.after is not None:
+        return found
+    told = [plain(item.text) for block in section.blocks if isinstance(block, Items) for item in block.items]
+    timed = [when(text, known) for text in told if _STATED.search(text)]
+    measured = [(severities, after) for severities, after in timed if after is not None]
+    return structs.replace(found, severities=measured[0][0], after=measured[0][1]) if len(measured) == 1 else found
 
 
 def _conditioned(found: Line, waiting: str, current: tuple[str, ...], known: levels.Scale) -> Line:

@@ -13,12 +13,14 @@ _CODE = re.compile(
     r"\b(?P<prefix>SEVERITY|Severity|severity|SEV|Sev|sev|PRIORITY|Priority|Level|P|S)[\s-]?(?P<digit>[0-9])\b"
 )
 _MORE = re.compile(
-    r"\s*(?P<joint>/|,|&|\band\b|\bor\b|-|–|\bto\b)\s*(?:(?P<prefix>SEVERITY|Severity|SEV|Sev|PRIORITY|Priority|Level|P|S)[\s-]?)?"
+    r"\s*(?P<joint>/|,|&|\band\b|\bor\b|-|–|\bto\b)\s*(?:(?P<prefix>SEVERITY|Severity|SEV|Sev|"
+    r"PRIORITY|Priority|Level|P|S)[\s-]?)?"
     r"(?P<digit>[0-9])\b(?!\s*(?:min|h|hour|day|sec|%))"
 )
 _WORDS = (
     r"critical|high|medium|moderate|low|major|minor|informational|info|severe|urgent|planned|trivial|"
-    r"cr[ií]tic[oa]|alt[oa]|m[eé]di[oa]|baix[oa]|baj[oa]|critique|[eé]lev[eé]e?|moyenne?|faible|критический|высокий|средний|низкий"
+    r"cr[ií]tic[oa]|alt[oa]|m[eé]di[oa]|baix[oa]|baj[oa]|critique|[eé]lev[eé]e?|moyenne?|faible|"
+    r"критический|высокий|средний|низкий"
 )
 _WORD = re.compile(rf"(?:{_WORDS})\b", re.IGNORECASE)
 _ANY_WORD = re.compile(rf"\b(?:{_WORDS})\b", re.IGNORECASE)
@@ -31,11 +33,12 @@ class Scale(Struct, frozen=True):
 
     names: tuple[str, ...] = ()
     words: Mapping[str, str] = {}
+    keys: Mapping[str, str] = {}
+    uncoded: tuple[tuple[str, re.Pattern[str]], ...] = ()
 
     def spelled(self, name: str) -> str:
         """The defined level that `name` is another spelling of; `name` itself when there is none."""
-        same = next((known for known in self.names if key(known) == key(name)), None)
-        return same or self.words.get(name.casefold(), name)
+        return self.keys.get(key(name)) or self.words.get(name.casefold(), name)
 
 
 def scale(labels: tuple[tuple[str, str], ...]) -> Scale:
@@ -46,7 +49,11 @@ def scale(labels: tuple[tuple[str, str], ...]) -> Scale:
         if word and _CODE.search(name):
             named.setdefault(word[0].casefold(), set()).add(name)
     words = {word: next(iter(names)) for word, names in named.items() if len(names) == 1}
-    return Scale(tuple(name for name, _ in labels), words)
+    names = tuple(name for name, _ in labels)
+    uncoded = tuple(
+        (name, re.compile(rf"\b{re.escape(name)}(?![\w-])", re.IGNORECASE)) for name in names if not _CODE.search(name)
+    )
+    return Scale(names, words, {key(name): name for name in reversed(names)}, uncoded)
 
 
 def key(name: str) -> str:
@@ -89,15 +96,13 @@ def mentions(text: str, known: Scale) -> tuple[str, ...]:
     of a coded level counts only where it opens the text: elsewhere "critical" is a word like others.
     """
     bare = plain(text)
-    spelled = {key(name): name for name in known.names}
     found: list[str] = []
     for match in _CODE.finditer(bare):
         for name in _expanded(match, bare):
-            if key(name) in spelled or match["prefix"] not in {"S", "Level"}:
-                found.append(spelled.get(key(name), name))
-    for name in known.names:
-        if not _CODE.search(name) and re.search(rf"\b{re.escape(name)}(?![\w-])", bare, re.IGNORECASE):
-            found.append(name)
+            spelled = known.keys.get(key(name))
+            if spelled or match["prefix"] not in {"S", "Level"}:
+                found.append(spelled or name)
+    found += [name for name, wording in known.uncoded if wording.search(bare)]
     word = leading(bare) if not found and known.words else None
     if word and word.casefold() in known.words:
         found.append(known.words[word.casefold()])

@@ -39,11 +39,15 @@ def read(document: Document, known: tuple[Link, ...]) -> tuple[tuple[Mitigation,
     return tuple(sorted(found, key=lambda mitigation: mitigation.line)), said
 
 
-def covers(mitigations: tuple[Mitigation, ...], procedure: Procedure) -> bool:
-    """Whether a procedure about mitigation holds no command beside those of the mitigations."""
+def beside(mitigations: tuple[Mitigation, ...], procedures: tuple[Procedure, ...]) -> tuple[Procedure, ...]:
+    """The procedures without those about mitigation that hold no command beside the mitigations' own."""
     own = {" ".join((m.command or "").split()) for m in mitigations}
+    return tuple(p for p in procedures if not (options.ABOUT.search(p.title) and _all_among(own, p)))
+
+
+def _all_among(own: set[str], procedure: Procedure) -> bool:
     runs = [" ".join(step.command.split()) for step in procedure.steps if step.kind is StepKind.SHELL]
-    return bool(options.ABOUT.search(procedure.title)) and bool(runs) and own.issuperset(runs)
+    return bool(runs) and own.issuperset(runs)
 
 
 def _option(

@@ -10,7 +10,7 @@ from msgspec import Struct
 from tocsin.runbook import commands, steps
 from tocsin.runbook.document import Block, Code, Document, Item, Items, Part, Section
 from tocsin.runbook.model import Step, StepKind
-from tocsin.runbook.procedures import SHELL, in_scenario
+from tocsin.runbook.procedures import SHELL, holders, in_scenario
 from tocsin.runbook.shell import split_fence
 from tocsin.runbook.wording import code_spans, plain, unnumbered, without_parentheses
 
@@ -33,12 +33,18 @@ _NOT = re.compile(
 _FIXES = re.compile(r"resol(?:ve|ution|ving)|recover|remediat|repair|fix", re.IGNORECASE)
 _GOAL = re.compile(r"(?:goal|objective|note|purpose|aim|priority|owner|who|target|warning|important)\b", re.IGNORECASE)
 _LIST_OF = re.compile(
-    r"(?:common |possible |available )?(?:options?|actions?|strategies|mitigations?|"
-    r"techniques|patterns?|steps)\b.*",
+    r"(?:common |possible |available |mitigation |immediate )*(?:options?|actions?|strategies|"
+    r"mitigations?|techniques|patterns?|"
+    r"steps)(?: (?:are|include|available|to consider|to take|depending on .*))?",
     re.IGNORECASE,
 )
+_OPTION = re.compile(r"option\s+(?:[0-9]+|[a-z])\s*[:.)–-]\s*", re.IGNORECASE)
 _PHASE = re.compile(r"(?:contain|mitigate?|mitigation|stabili[sz]e)\b", re.IGNORECASE)
-_IF = re.compile(r"\s(?:if|when)\s+(?P<when>.+)$", re.IGNORECASE)
+_IF = re.compile(
+    r"\s(?:if|when)\s+(?P<when>(?!possible|needed|necessary|required|available|"
+    r"appropriate|applicable).+)$",
+    re.IGNORECASE,
+)
 _ARROW = re.compile(r"\s*(?:→|->|=>|⇒)\s*")
 
 
@@ -55,12 +61,15 @@ class Option(Struct, frozen=True):
 
 def read(document: Document) -> Iterator[Option]:
     """The options in document order."""
-    holders = {section.line: _holds_one(document, index) for index, section in enumerate(document.sections)}
-    for section in document.sections:
+    parents = {section.line: parent for section, parent in zip(document.sections, holders(document), strict=True)}
+    holds: dict[int, bool] = {}
+    for index, section in enumerate(document.sections):
         title = section.title
+        if _is_mitigation(title):
+            holds[section.line] = _holds_one(document, index)
         if ABOUT.search(title) and not _NOT.search(title) and not in_scenario(section.path):
             yield from _section(section)
-        elif section.path and _is_mitigation(section.path[-1]) and not holders.get(_parent(document, section), False):
+        elif section.path and _is_mitigation(section.path[-1]) and not holds.get(parents[section.line].line):
             yield from _heading(section)
         elif not ABOUT.search(title):
             yield from _elsewhere(section)
@@ -82,11 +91,6 @@ def _holds_one(document: Document, index: int) -> bool:
     return False
 
 
-def _parent(document: Document, section: Section) -> int:
-    above = [s for s in document.sections if s.line < section.line and s.level < section.level]
-    return above[-1].line if above else 0
-
-
 def _section(section: Section) -> Iterator[Option]:
     """The options right below a heading about mitigation: labelled ones, else the points of its lists, else the steps
     of its fences."""
@@ -105,14 +109,18 @@ def _labelled(part: Part) -> Iterator[Option]:
     none."""
     command, line = _first(part.blocks)
     if command or any(isinstance(block, Items | Code) for block in part.blocks):
-        yield Option(without_parentheses(part.label), command, part.line, line or part.line, part.label)
+        yield Option(
+            _OPTION.sub("", without_parentheses(part.label)), command, part.line, line or part.line, part.label
+        )
 
 
 def _heading(section: Section) -> Iterator[Option]:
     """A heading below `Mitigation` whose fence holds what to run."""
     command, line = _first(section.blocks)
     if any(isinstance(block, Code) and block.language in SHELL for block in section.blocks):
-        yield Option(unnumbered(section.title), command, section.line, line or section.line, section.title)
+        yield Option(
+            _OPTION.sub("", unnumbered(section.title)), command, section.line, line or section.line, section.title
+        )
 
 
 def _points(blocks: tuple[Block, ...]) -> Iterator[Option]:

@@ -140,7 +140,7 @@ def _scenarios(document: Document) -> Iterator[tuple[Section, Section]]:
     A part has a name like `Diagnosis` and no number (numbered ones are phases of a process), and its parent at least
     two such parts.
     """
-    parents = list(_parents(document))
+    parents = list(holders(document))
     named = Counter(
         parent.line for section, parent in zip(document.sections, parents, strict=True) if _is_part(section)
     )
@@ -149,8 +149,8 @@ def _scenarios(document: Document) -> Iterator[tuple[Section, Section]]:
         yield section, parent if rolled else section
 
 
-def _parents(document: Document) -> Iterator[Section]:
-    """For each section the one that holds it; itself at the top."""
+def holders(document: Document) -> Iterator[Section]:
+    """For each section in order the one that holds it; itself at the top."""
     above: list[Section] = []
     for section in document.sections:
         above = [holder for holder in above if holder.level < section.level]

@@ -60,7 +60,7 @@ def read(text: str, *, file: str) -> Reading:
         update_cadence=cadence,
         channels=communication.channels(parsed),
         templates=messages,
-        procedures=tuple(procedure for procedure in steps if not mitigations.covers(actions, procedure)),
+        procedures=mitigations.beside(actions, steps),
         mitigations=actions,
         leaf_actions=grown.actions,
         decision_tree=grown.question,

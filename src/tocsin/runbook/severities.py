@@ -57,8 +57,8 @@ def indicators(document: Document, defined: levels.Scale) -> tuple[Indicator, ..
     for section in document.sections:
         for part in section.parts():
             name = part.label or section.title
-            named = levels.mentions(name, defined)
-            if len(named) != 1 or named[0] not in defined.names or not _INDICATORS.search(name):
+            named = levels.mentions(name, defined) if _INDICATORS.search(name) else ()
+            if len(named) != 1 or named[0] not in defined.names:
                 continue
             lists = [block for block in part.blocks if isinstance(block, Items)]
             found += [Indicator(named[0], plain(item.text), item.line) for block in lists for item in block.items]
@@ -145,6 +145,8 @@ def _table(table: Table) -> list[Severity]:
     named = [(levels.leading(row.cells[first]), row) for row in table.rows]
     if (response is None and description is None) or sum(name is not None for name, _ in named) < 2:
         return []
+    if response is not None:
+        named = [(name or _word(row.cells[first]), row) for name, row in named]
     return [
         Severity(
             name=name,
@@ -159,14 +161,23 @@ def _table(table: Table) -> list[Severity]:
     ]
 
 
+def _word(cell: str) -> str | None:
+    """The name of a level that is none of the usual words, in a table whose other rows are: `Warning`."""
+    bare = plain(cell)
+    return bare if re.fullmatch(r"[^\W\d_]{3,}(?: [^\W\d_]+)?", bare) else None
+
+
 def _level_column(table: Table) -> int | None:
     """The column of the levels by its header: the first, or the second beside a column of numbers or pictures."""
     if len(table.header) < 2:
         return None
-    if re.search(columns.LEVEL, plain(table.header[0]).casefold()):
-        return 0
-    bare = all(len(plain(row.cells[0])) <= 2 for row in table.rows)
-    return 1 if bare and re.search(columns.LEVEL, plain(table.header[1]).casefold()) else None
+    bare = all(len(plain(row.cells[0])) <= 2 for row in table.rows) and not any(
+        levels.leading(row.cells[0]) for row in table.rows
+    )
+    if not bare:
+        return 0 if re.search(columns.LEVEL, plain(table.header[0]).casefold()) else None
+    named = rf"{columns.LEVEL}|^(?:name|label|title)$"
+    return 1 if re.search(named, plain(table.header[1]).casefold()) else None
 
 
 def _response(text: str) -> timedelta | None:
@@ -208,7 +219,7 @@ def _described(name: str, title: str, line: int, texts: list[str]) -> Severity:
     for text in texts:
         label, _, value = plain(text).partition(":")
         if re.search(_RESPONSE, label.casefold()) and not re.search(_NOT_RESPONSE, label.casefold()) and not response:
-            response = value.strip()
+            response = value.strip(" .")
         elif re.search(columns.EXAMPLES, label.casefold()):
             examples = value.strip()
         elif re.search(columns.DESCRIPTION, label.casefold()) and value:
@@ -264,4 +275,5 @@ def _bullet(name: str, text: str, line: int, nested: list[str]) -> Severity:
     sentences = re.split(r"(?<=[.;])\s+", rest.strip())
     level = _described(name, head, line, [*nested, *sentences])
     description = rest.strip() or level.description
-    return Severity(name, description, level.response, level.response_text, level.examples, line)
+    stated = level.response_text or _in_title(text)
+    return Severity(name, description, _response(stated), stated, level.examples, line)

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
+_DRESSED = re.compile(r"[*_~`\\\[<!]")
 _LINK = re.compile(r"!?\[([^\]\[]*)\]\([^()\s]*(?:\s+\"[^\"]*\")?\)")
 _COMMENT = re.compile(r"<!--.*?-->|<br\s*/?>", re.IGNORECASE | re.DOTALL)
 _EMPHASIS = re.compile(r"(?<!\\)(\*{1,3}|~~)(?=\S)|(?<=\S)(?<!\\)(\*{1,3}|~~)|(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _KINDS = r"(?:step|phase|scenario|procedure|playbook|runbook|section|part|stage|chapter)"
 _NUMBERING = re.compile(
-    rf"(?:{_KINDS}\s+(?:[0-9]+(?:\.[0-9]+)*|[a-z])\s*[.):–—-]+|[0-9]+(?:\.[0-9]+)*\s?[.):–—-]|[0-9]+(?:\.[0-9]+)+|[ivx]+[.)])\s+",
+    rf"(?:{_KINDS}\s+(?:[0-9]+(?:\.[0-9]+)*|[a-z])\s*[.):–—-]+|[0-9]+(?:\.[0-9]+)*\s?[.):–—-]|"
+    rf"[0-9]+(?:\.[0-9]+)+|[ivx]+[.)])\s+",
     re.IGNORECASE,
 )
 _CODE = re.compile(r"(`+)(.+?)\1", re.DOTALL)
 
 
+@lru_cache(maxsize=8192)  # every recogniser looks at the same headings, labels and cells
 def plain(text: str) -> str:
     """`text` without emphasis, code marks, emoji, links' targets and comments; blanks collapsed."""
+    if text.isascii() and not _DRESSED.search(text):
+        return " ".join(text.split())
     bare = _LINK.sub(r"\1", _COMMENT.sub(" ", text))
     bare = _ESCAPE.sub(r"\1", _EMPHASIS.sub("", bare)).replace("`", "")
     if not bare.isascii():

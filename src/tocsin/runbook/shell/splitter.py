@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import lru_cache
+
+from msgspec import structs
 
 from tocsin.runbook.durations import parse_range
 from tocsin.runbook.model import Finding, Step, StepClass, StepKind
@@ -29,6 +32,18 @@ def split_fence(text: str, *, line: int) -> Fence:
 
     A step's `line` is its title's, else its first command's. A query or a remark alone becomes a PromQL or manual step.
     """
+    fence = _split(text)
+    return Fence(
+        tuple(structs.replace(step, line=step.line + line) for step in fence.steps),
+        fence.environment,
+        tuple(structs.replace(found, line=found.line + line) for found in fence.findings),
+    )
+
+
+@lru_cache(maxsize=512)  # the same fence is read for procedures and for mitigations, and again with every reload
+def _split(text: str) -> Fence:
+    """The fence with its lines counted from 0."""
+    line = 0
     plain = without_prompts(text)
     syntax = parse(plain.text)
     cut = chunks(syntax) if syntax.broken is None else rough_chunks(plain.text)

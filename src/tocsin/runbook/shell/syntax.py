@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 import tree_sitter_bash
 from msgspec import Struct
@@ -38,6 +38,7 @@ class Syntax(Struct, frozen=True):
         return tuple(b for b in self.blanks if node.start_byte <= b.start and b.end <= node.end_byte)
 
 
+@lru_cache(maxsize=64)  # a step is looked at from several sides in a row
 def parse(text: str) -> Syntax:
     """The syntax of a piece of bash; look at `broken` before relying on it."""
     source = text.encode("utf-8", "replace")
