@@ -51,6 +51,11 @@ check: lint types contracts test  ## what must be green before a commit
 bench: setup  ## measure; each figure beside its yardstick and its target
 	$(BIN)/python -m bench
 
+CORPUS ?= ../shared/corpus
+
+corpus: setup  ## measure the reader against documents read by hand: make corpus CORPUS=folder
+	$(BIN)/python scripts/corpus.py $(CORPUS)
+
 docs: setup  ## renew the generated parts of docs/
 	$(BIN)/python scripts/docs.py
 
