@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from msgspec import Struct
-from pydantic import AfterValidator, Field, PrivateAttr, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, Strict, StringConstraints, field_validator, model_validator
 
 from tocsin.config.channels import Channels
 from tocsin.config.lines import KeyPath, Lines
@@ -82,9 +82,13 @@ class Approvals(Table):
 
 
 class Procedures(Table):
-    """`timeout` is of one step; `environment` is added to the environment of every step."""
+    """`timeout` is of one step; `environment` is added to the environment of every step.
+
+    `at_once` steps run at the same time, shared fairly between incidents; approved mitigations never wait for them.
+    """
 
     timeout: PositiveDuration = timedelta(seconds=60)
+    at_once: Annotated[int, Strict(), Field(ge=1, le=256)] = 16
     environment: Mapping[EnvironmentName, Masked] = {}
 
 

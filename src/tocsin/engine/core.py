@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from tocsin.engine.errors import Unavailable
 from tocsin.engine.ledger import Addressing, Ledger
+from tocsin.engine.live import Live
 from tocsin.engine.policies import Policies
 from tocsin.engine.ports import Clock
 from tocsin.engine.storage import Storage, Transaction
@@ -41,6 +42,7 @@ class Core:
         self.policies = policies
         self.addressing = addressing
         self.clock = clock
+        self.live = Live()
         self._subscribers: set[asyncio.Queue[Committed | None]] = set()
         self._wakers: list[asyncio.Event] = []
 
@@ -91,6 +93,7 @@ class Core:
                 yield committed
 
     def stop_followers(self) -> None:
+        self.live.close()
         for queue in self._subscribers:
             queue.put_nowait(None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
 from tocsin.diagnosis.answering import answer as decide_answer
@@ -11,9 +11,10 @@ from tocsin.engine.core import Committed, Core, Decision, new_id
 from tocsin.engine.errors import NotFound
 from tocsin.engine.intake import Receipt, Service, receive
 from tocsin.engine.ledger import Ledger, is_number
+from tocsin.engine.live import News
 from tocsin.engine.ports import Runner
 from tocsin.engine.records import AlertRecord, Evidence
-from tocsin.engine.running import mitigation_step, refusals
+from tocsin.engine.running import mitigation_step, of_mitigation, refusals
 from tocsin.engine.signing import Ticket
 from tocsin.incident import commands, mitigations
 from tocsin.incident import events as e
@@ -212,6 +213,18 @@ class Desk:
     async def reject(self, ref: str, actor: Actor, *, approval: str, reason: str = "") -> Incident:
         return await self._decide(ref, actor, lambda i, ctx: mitigations.reject(i, ctx, approval, reason=reason))
 
+    async def cancel_run(self, ref: str, actor: Actor, *, run: str, reason: str = "") -> Incident:
+        """Stops a run: its processes end, what it has shown by then is kept."""
+        incident = await self._decide(ref, actor, lambda i, ctx: commands.cancel_run(i, ctx, run=run, reason=reason))
+        self.core.live.stop((incident.id, run))
+        return incident
+
+    async def stop_mitigation(self, ref: str, actor: Actor, *, approval: str, reason: str) -> Incident:
+        """Ends a running mitigation half-way: its outcome is unknown from then on."""
+        incident = await self._decide(ref, actor, lambda i, ctx: mitigations.stop(i, ctx, approval, reason=reason))
+        self.core.live.stop((incident.id, of_mitigation(approval)))
+        return incident
+
     async def settle(self, ref: str, actor: Actor, *, approval: str, outcome: str, reason: str = "") -> Incident:
         """A person says what came of a mitigation whose outcome was unknown."""
         return await self._decide(
@@ -289,6 +302,10 @@ class Desk:
     def follow(self) -> AsyncIterator[Committed]:
         """Every timeline entry as it commits, of all incidents."""
         return self.core.follow()
+
+    def follow_run(self, incident: Incident, run: str) -> AsyncGenerator[News]:
+        """What the run's unfinished steps say, from their beginning on; `run` may be `mitigation N`."""
+        return self.core.live.follow((incident.id, run))
 
     async def _decide(self, ref: str, actor: Actor, decision: Decision) -> Incident:
         return await self.core.decide(ref, actor, decision)

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from tocsin.engine.ports import Message, Report, StepReport
+from tocsin.engine.ports import Message, Output, Report, StepReport
 from tocsin.runbook.model import Step, StepClass, StepKind
 
 START = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
@@ -83,9 +83,13 @@ class ScriptedRunner:
         side_by_side: bool,
         approved: bool,
         report: Report,
+        output: Output | None = None,
+        whose: str = "",
     ) -> None:
         for index, step in steps:
             self.begun.append(step.title)
+            if output is not None:
+                output(index, "stdout", f"ran {step.command}\n")
             await self.held.wait()
             if step.step_class is not StepClass.READ and not approved:
                 raise PermissionError(f"{step.title} is not a reading step and was not approved")

@@ -89,6 +89,7 @@ class StepReport(Struct, frozen=True):
     """What running one step gave. `outcome` is ok, nothing_found, unhealthy, failed, timed_out, unknown or manual.
 
     `index` is the step's place in its procedure, from 1; output is redacted, without escape codes. Times are aware UTC.
+    `chart` is an SVG of what a query gave over time, if it gave anything to draw.
     """
 
     index: int
@@ -102,9 +103,12 @@ class StepReport(Struct, frozen=True):
     started_at: datetime
     ended_at: datetime
     digest: str
+    chart: str = ""
 
 
 Report = Callable[[StepReport], None]
+Output = Callable[[int, str, str], None]
+"""Called with (index, "stdout" | "stderr", text) while a step speaks; the text is redacted, without escape codes."""
 
 
 class Runner(Protocol):
@@ -119,8 +123,13 @@ class Runner(Protocol):
         side_by_side: bool,
         approved: bool,
         report: Report,
+        output: Output | None = None,
+        whose: str = "",
     ) -> None:
-        """Runs each (index, step), calling `report` once per finished step. Cancelling it stops every process."""
+        """Runs each (index, step), calling `report` once per finished step. Cancelling it stops every process.
+
+        `output` sees what steps say meanwhile. `whose` is the incident: turns are shared fairly between incidents.
+        """
         ...
 
     def refuses(self, step: Step, values: Mapping[str, str]) -> dict[str, str]:

@@ -51,6 +51,7 @@ class Evidence(Struct, frozen=True):
     started_at: datetime
     ended_at: datetime
     digest: str
+    chart: str = ""
 
 
 class Token(Struct, frozen=True):

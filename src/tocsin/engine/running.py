@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+import hashlib
+from collections.abc import Coroutine, Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
 
 from msgspec.structs import replace
 
 from tocsin.engine.core import Core, new_id
 from tocsin.engine.ledger import Ledger
-from tocsin.engine.ports import Runner, StepReport
+from tocsin.engine.ports import Output, Runner, StepReport
 from tocsin.engine.records import Evidence, WorkItem
 from tocsin.incident import commands, mitigations
 from tocsin.incident import events as e
 from tocsin.incident.errors import TransitionError
 from tocsin.incident.policy import TOCSIN, Context, Policy
-from tocsin.incident.state import Incident, Run
+from tocsin.incident.state import Approval, Incident, Run
 from tocsin.incident.steps import BAD
 from tocsin.runbook.model import Mitigation, Purpose, Step, StepClass, StepKind
 
@@ -42,12 +44,16 @@ class StepWorker:
             return
         steps = self._steps(incident, run)
         watching = incident.verification is not None and incident.verification.run == run_id
-        if watching:
-            await self._watch(incident, run, steps)
-        else:
-            left = [(n, _one_look(s)) for n, s in steps if _unfinished(run, n)]
-            by_itself = run.purpose == Purpose.ASSESSMENT.value
-            await self._observe(incident, run, left, side_by_side=by_itself)
+        left = [(n, _one_look(s)) for n, s in steps if _unfinished(run, n)]
+        by_itself = run.purpose == Purpose.ASSESSMENT.value
+        work: Coroutine[None, None, object] = (
+            self._watch(incident, run, steps)
+            if watching
+            else self._observe(incident, run, left, side_by_side=by_itself)
+        )
+        began = self._core.clock.now()
+        await self._core.live.stoppable((incident.id, run_id), work)
+        await self._keep_unfinished(incident.id, run_id, left, began=began)
         await self._finish_run(item, incident.id, run_id)
 
     async def mitigate(self, item: WorkItem, approval_id: str) -> None:
@@ -66,25 +72,31 @@ class StepWorker:
         except TransitionError:
             await self._done(item)
             return
-        report = await self._execute(incident, approval.slug, approval.values)
+        key = (incident.id, of_mitigation(approval_id))
+        began = self._core.clock.now()
+        ended = await self._core.live.stoppable(key, self._execute(incident, approval))
+        report = ended[0] if ended else None if ended == [] else self._cut_off(key, 1, approval.action, began=began)
         outcome, reason = _judge(report)
         await self._end_mitigation(item, incident.id, approval_id, outcome=outcome, reason=reason, report=report)
 
-    async def _execute(self, incident: Incident, slug: str, values: dict[str, str]) -> StepReport | None:
+    async def _execute(self, incident: Incident, approval: Approval) -> list[StepReport]:
+        """The report of the command; none when the runbook has no such command any more."""
         policy = self._core.policies.of(incident)
-        mitigation = policy.runbook.mitigation(slug)
+        mitigation = policy.runbook.mitigation(approval.slug)
         if mitigation is None or mitigation.command is None:
-            return None
+            return []
         reports: list[StepReport] = []
         await self._runner.run(
             [(1, _as_step(mitigation))],
             environment=policy.runbook.environment,
-            values=values,
+            values=approval.values,
             side_by_side=False,
             approved=True,
             report=reports.append,
+            output=self._shower((incident.id, of_mitigation(approval.id))),
+            whose=incident.id,
         )
-        return reports[0] if reports else None
+        return reports
 
     async def _end_mitigation(
         self,
@@ -101,8 +113,11 @@ class StepWorker:
             approval = incident.approval(approval_id)
             kept = None
             if report is not None and approval is not None:
-                kept = _evidence(incident_id, f"mitigation {approval_id}", approval.command, report)
+                kept = _evidence(incident_id, of_mitigation(approval_id), approval.command, report)
                 ledger.tx.put_evidence(kept)
+            if approval is not None and approval.status == "unknown" and outcome == "unknown":
+                ledger.tx.finish(item.id, owner=self._owner, state="done")
+                return  # a person stopped it, which has been said
             said = mitigations.finish(
                 incident, approval_id, outcome=outcome, reason=reason, evidence=kept.id if kept else None
             )
@@ -110,6 +125,31 @@ class StepWorker:
             ledger.tx.finish(item.id, owner=self._owner, state="done")
 
         await self._core.record(end)
+        self._core.live.ended((incident_id, of_mitigation(approval_id)), outcome)
+
+    # what is shown while it runs
+
+    def _shower(self, key: tuple[str, str]) -> Output:
+        return partial(self._core.live.say, key)
+
+    def _cut_off(self, key: tuple[str, str], index: int, title: str, *, began: datetime) -> StepReport:
+        """What a stopped step had shown by then, as its report."""
+        stdout, stderr = self._core.live.so_far(key, index)
+        now = self._core.clock.now()
+        return StepReport(
+            index, title, "cancelled", "stopped before it was finished", None, stdout, stderr, 0, began, now,
+            hashlib.sha256(f"{stdout}\0{stderr}".encode("utf-8", "replace")).hexdigest(),
+        )  # fmt: skip
+
+    async def _keep_unfinished(
+        self, incident_id: str, run_id: str, steps: Sequence[tuple[int, Step]], *, began: datetime
+    ) -> None:
+        """After a person stopped the run: what its steps had shown is kept as evidence."""
+        key = (incident_id, run_id)
+        for index, step in steps:
+            if any(self._core.live.so_far(key, index)):
+                report = self._cut_off(key, index, step.title, began=began)
+                await self._record(incident_id, run_id, step.command, report)
 
     # procedures
 
@@ -140,6 +180,8 @@ class StepWorker:
                 side_by_side=side_by_side,
                 approved=False,
                 report=report,
+                output=self._shower((incident.id, run.id)),
+                whose=incident.id,
             )
             await asyncio.gather(*recording)
         finally:
@@ -169,6 +211,8 @@ class StepWorker:
             ledger.append(ledger.get(incident_id), (said,), actor="tocsin")
 
         await self._core.record(record)
+        key = (incident_id, run_id)
+        self._core.live.step_ended(key, report.index, outcome=report.outcome, reason=report.reason)
 
     # verification: the same steps, looked at again and again over the window
 
@@ -205,8 +249,13 @@ class StepWorker:
             side_by_side=False,
             approved=False,
             report=reports.append,
+            output=self._shower((incident.id, run.id)),
+            whose=incident.id,
         )
         for report in reports:
+            self._core.live.step_ended(
+                (incident.id, run.id), report.index, outcome=report.outcome, reason=report.reason
+            )
             if seen.get(report.index) != report.outcome:
                 await self._record(incident.id, run.id, commands_of[report.index], report)
         return reports
@@ -226,18 +275,25 @@ class StepWorker:
     # ends
 
     async def _finish_run(self, item: WorkItem, incident_id: str, run_id: str) -> None:
-        def end(ledger: Ledger) -> None:
+        def end(ledger: Ledger) -> str:
             incident = ledger.get(incident_id)
             run = incident.run(run_id)
-            if run is not None and run.status == "running":
+            status = run.status if run else "unknown"
+            if run is not None and status == "running":
                 status = "failed" if any(s.outcome in ("failed", "timed_out") for s in run.steps) else "done"
                 ledger.append(incident, (e.RunFinished(run_id, status),), actor="tocsin")
             ledger.tx.finish(item.id, owner=self._owner, state="done")
+            return status
 
-        await self._core.record(end)
+        self._core.live.ended((incident_id, run_id), await self._core.record(end))
 
     async def _done(self, item: WorkItem) -> None:
         await self._core.transact(lambda ledger: ledger.tx.finish(item.id, owner=self._owner, state="done"))
+
+
+def of_mitigation(approval: str) -> str:
+    """What stands for the run's id in the evidence of a mitigation."""
+    return f"mitigation {approval}"
 
 
 def refusals(runner: Runner, steps: Iterable[Step], values: dict[str, str]) -> dict[str, str]:
@@ -276,7 +332,7 @@ def _judge(report: StepReport | None) -> tuple[str, str]:
     """A mitigation's outcome: a time-out leaves it unknown, since it may have taken effect."""
     if report is None:
         return "failed", "the runbook in force has no such command any more"
-    if report.outcome in ("timed_out", "unknown"):
+    if report.outcome in ("timed_out", "unknown", "cancelled"):
         return "unknown", report.reason
     return ("done" if report.outcome in ("ok", "nothing_found") else "failed"), report.reason
 
@@ -298,4 +354,5 @@ def _evidence(incident_id: str, run: str, command: str, report: StepReport) -> E
         started_at=report.started_at,
         ended_at=report.ended_at,
         digest=report.digest,
+        chart=report.chart,
     )

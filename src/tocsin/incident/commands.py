@@ -183,6 +183,19 @@ def start_procedure(
     return (steps.start_run(incident, procedure, indices=wanted, values=values),)
 
 
+def cancel_run(incident: Incident, ctx: Context, *, run: str, reason: str = "") -> Events:
+    """A person stops a run. Refused for one that has ended, and for the watching of a verification."""
+    found = incident.run(run)
+    if found is None:
+        raise CommandError(f"no run {run!r}", {"run": "an id from the incident's runs"})
+    if found.status != "running":
+        raise TransitionError(f"{found.title} is {found.status} already: there is nothing to stop")
+    v = incident.verification
+    if v is not None and v.run == run and v.status == "watching":
+        raise TransitionError("this run watches the fix: resolve with a reason instead of stopping it")
+    return (e.RunFinished(run, "cancelled", reason.strip()),)
+
+
 def tick(incident: Incident, ctx: Context, *, item: str, done: bool, note: str = "") -> Events:
     """A checklist item or task done (or not after all). `item` is its id, or its text."""
     found = checklist_item(ctx.policy.runbook, item) or item_of_text(ctx.policy.runbook, item)

@@ -186,10 +186,11 @@ class StepFinished(_Event, frozen=True, tag="StepFinished"):
 
 
 class RunFinished(_Event, frozen=True, tag="RunFinished"):
-    """`status` is done, failed, cancelled or unknown."""
+    """`status` is done, failed, cancelled (by the actor, for `reason`) or unknown."""
 
     run: str
     status: str
+    reason: str = ""
 
 
 # Decision tree and mitigations

@@ -103,6 +103,22 @@ def finish(
     return (e.MitigationFinished(approval, outcome, reason, evidence),)
 
 
+def stop(incident: Incident, ctx: Context, approval: str, *, reason: str) -> tuple[e.Event, ...]:
+    """A commander ends a running mitigation. What it did by then is not known, and asked of a person."""
+    found = incident.approval(approval)
+    if found is None:
+        raise CommandError(f"no approval {approval!r}", {"approval": "an id from the incident"})
+    if not (ctx.actor.role.includes(Role.COMMANDER) or _leads(incident, ctx)):
+        raise PermissionRefused(f"{ctx.actor.name} may not stop a mitigation: this takes the incident's commander")
+    if found.status != "running":
+        advice = ": reject it" if found.status == "pending" else ""
+        raise TransitionError(f"{found.action} is {found.status}, it does not run{advice}")
+    if not reason.strip():
+        raise CommandError("say why it is stopped half-way", {"reason": "must not be empty"})
+    said = f"stopped by {ctx.actor.name} while it ran ({reason.strip()}): look whether it took effect"
+    return (e.MitigationOutcomeUnknown(approval, said),)
+
+
 def settle(incident: Incident, ctx: Context, approval: str, *, outcome: str, reason: str) -> tuple[e.Event, ...]:
     """A person says what came of a mitigation whose outcome was unknown: `done` or `failed`."""
     found = incident.approval(approval)
@@ -120,6 +136,11 @@ def _changed(ctx: Context, approval: Approval) -> bool:
     if now is None or now.command is None:
         return True
     return approval.binding != binding(ctx.policy.runbook.digest, now.command, approval.values)
+
+
+def _leads(incident: Incident, ctx: Context) -> bool:
+    """Whether the actor is this incident's commander, by having acknowledged it or by being made it."""
+    return incident.commander == ctx.actor.name and ctx.actor.role.includes(Role.RESPONDER)
 
 
 def _responder(ctx: Context, what: str) -> None:

@@ -272,7 +272,9 @@ def _(event: e.StepFinished, entry: e.Entry, incident: Incident | None) -> str:
 
 @_said.register
 def _(event: e.RunFinished, entry: e.Entry, incident: Incident | None) -> str:
-    return f"{_procedure(incident, event.run)} {_RUNS.get(event.status, event.status)}"
+    if event.status == "cancelled" and not _by_itself(entry):
+        return f"{_who(entry)} stopped {_procedure(incident, event.run)}{_because(event.reason)}"
+    return f"{_procedure(incident, event.run)} {_RUNS.get(event.status, event.status)}{_because(event.reason)}"
 
 
 # Decision tree and mitigations

@@ -6,14 +6,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from tocsin.engine.ports import Clock, EvidenceError, Report, StepReport
+from tocsin.engine.ports import Clock, EvidenceError, Output, Report, StepReport
 from tocsin.procedures.results import Outcome, StepResult, digest
 from tocsin.procedures.run import run_procedure
 from tocsin.procedures.runner import Runner, Settings
+from tocsin.procedures.turns import Turns
 from tocsin.procedures.values import refusals
 from tocsin.runbook.model import Step, StepClass, StepKind
 
 _SHOWN = 200
+AT_ONCE = 16
 
 
 class Masked(Protocol):
@@ -29,6 +31,8 @@ class Wanted(Protocol):
     def timeout(self) -> timedelta: ...
     @property
     def environment(self) -> Mapping[str, Masked]: ...
+    @property
+    def at_once(self) -> int: ...
 
 
 class Sample(Protocol):
@@ -47,17 +51,18 @@ class Prometheus(Protocol):
 
 
 class StepRunner:
-    """Runs steps for the engine. Without `prometheus` a query's outcome is unknown."""
+    """Runs steps for the engine, at most `at_once` reading ones. Without `prometheus` a query's outcome is unknown."""
 
-    def __init__(self, runner: Runner, prometheus: Prometheus | None = None) -> None:
+    def __init__(self, runner: Runner, prometheus: Prometheus | None = None, *, at_once: int = AT_ONCE) -> None:
         self._runner = runner
+        self._turns = Turns(at_once)
         self._query = None if prometheus is None else _asker(runner.now, prometheus)
 
     @classmethod
     def of(cls, wanted: Wanted, *, clock: Clock, prometheus: Prometheus | None) -> StepRunner:
         environment = {name: value.get_secret_value() for name, value in wanted.environment.items()}
         settings = Settings(timeout=wanted.timeout, environment=environment)
-        return cls(Runner(settings, now=clock.now), prometheus)
+        return cls(Runner(settings, now=clock.now), prometheus, at_once=wanted.at_once)
 
     async def run(
         self,
@@ -68,9 +73,12 @@ class StepRunner:
         side_by_side: bool,
         approved: bool,
         report: Report,
+        output: Output | None = None,
+        whose: str = "",
     ) -> None:
         """Runs each (index, step), calling `report` once per finished step. Cancelling it stops every process."""
         numbers = [number for number, _ in steps]
+        told = output or _nobody
         await run_procedure(
             self._runner,
             [step for _, step in steps],
@@ -80,6 +88,9 @@ class StepRunner:
             approved=approved,
             on_result=lambda at, result: report(_report(numbers[at], steps[at][1], result)),
             query=self._query,
+            on_output=lambda at, stream, text: told(numbers[at], stream, text),
+            turns=self._turns,
+            whose=whose,
         )
 
     def refuses(self, step: Step, values: Mapping[str, str]) -> dict[str, str]:
@@ -103,7 +114,12 @@ def _report(index: int, step: Step, result: StepResult) -> StepReport:
         started_at=result.started_at,
         ended_at=result.ended_at,
         digest=result.digest,
+        chart=result.chart,
     )
+
+
+def _nobody(index: int, stream: str, text: str) -> None:
+    """Hears what a step says when nobody wants to know."""
 
 
 def _asker(now: Callable[[], datetime], prometheus: Prometheus) -> Callable[[str], Awaitable[StepResult]]:

@@ -31,7 +31,10 @@ class HttpAnswer(Struct, frozen=True):
 
 
 class Ending(Struct, frozen=True):
-    """How a process ended: `exit_code` is None when none was started, negative after a signal."""
+    """How a process ended: `exit_code` is None when none was started, negative after a signal.
+
+    `breach` says what it used too much of, when it was stopped for that.
+    """
 
     exit_code: int | None
     stdout: str
@@ -39,6 +42,7 @@ class Ending(Struct, frozen=True):
     cut: int
     timed_out: bool
     answers: tuple[HttpAnswer, ...]
+    breach: str = ""
 
 
 _CLUSTER_ERROR = re.compile(

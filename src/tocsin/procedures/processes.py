@@ -12,6 +12,8 @@ from asyncio.subprocess import Process
 from pathlib import Path
 
 MARK = "TOCSIN_STEP"
+ROUNDS = 40
+"""How often to look again for what a step left behind: enough to outrun what forks as fast as it can."""
 
 
 def signal_group(leader: int, number: signal.Signals) -> None:
@@ -43,7 +45,7 @@ def end_leftovers(leader: int, mark: str) -> int:
         signal_group(leader, signal.SIGKILL)
         return 0
     ended = 0
-    for _ in range(5):  # a process may fork while we look
+    for _ in range(ROUNDS):  # a process may fork while we look
         found = [pid for pid in _pids() if pid != os.getpid() and _belongs(pid, leader, mark)]
         if not found:
             break

@@ -28,6 +28,7 @@ class StepResult(Struct, frozen=True):
     """One step, done or refused. Output is redacted and without escape codes; times are aware UTC.
 
     `cut_bytes` were left out of the middle of the output; `digest` is the sha256 hex of what was kept of it.
+    `chart` is an SVG of what a query gave over time.
     `exit_code` is None when no program ended by itself; a program ended by a signal has the negative of its number.
     """
 
@@ -43,6 +44,7 @@ class StepResult(Struct, frozen=True):
     started_at: datetime
     ended_at: datetime
     digest: str
+    chart: str = ""
 
 
 def digest(stdout: str, stderr: str) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime, timedelta
+from functools import partial
 
 from tocsin.procedures.results import Outcome, StepResult
-from tocsin.procedures.runner import Runner
+from tocsin.procedures.runner import Output, Runner
+from tocsin.procedures.turns import Turns
 from tocsin.runbook.model import Step, StepClass, StepKind
 from tocsin.runbook.shell import classify
 
@@ -15,6 +18,7 @@ Query = Callable[[str], Awaitable[StepResult]]
 """Answers a PromQL query with a result, whatever became of it."""
 Sleep = Callable[[float], Awaitable[None]]
 OnResult = Callable[[int, StepResult], None]
+OnOutput = Callable[[int, str, str], None]
 
 DEFAULT_POLL = timedelta(seconds=30)
 
@@ -29,15 +33,24 @@ async def run_procedure(
     approved: bool = False,
     on_result: OnResult | None = None,
     query: Query | None = None,
+    on_output: OnOutput | None = None,
+    turns: Turns | None = None,
+    whose: str = "",
 ) -> tuple[StepResult, ...]:
-    """The results in the order of the steps; `on_result` gets (index from 0, result) as each is finished.
+    """The results in the order of the steps; `on_result` gets (index from 0, result) as each is finished, `on_output`
+    (index from 0, stream, text) while it runs.
 
-    A step that is more than read runs only when `approved`; in any doubt (its environment changes something) neither.
-    Cancelling ends every process.
+    Each waits for a turn of `whose`; what was approved waits for none. A step that is more than read runs only when
+    `approved`; in any doubt (its environment changes something) neither. Cancelling ends every process.
     """
 
     async def one(index: int, step: Step) -> StepResult:
-        result = await run_one(runner, step, environment=environment, values=values, approved=approved, query=query)
+        told = None if on_output is None else partial(on_output, index)
+        waits = step.kind is StepKind.SHELL and turns is not None and not approved
+        async with turns.turn(whose) if turns is not None and waits else nullcontext():
+            result = await run_one(
+                runner, step, environment=environment, values=values, approved=approved, query=query, on_output=told
+            )
         if on_result is not None:
             on_result(index, result)
         return result
@@ -57,6 +70,7 @@ async def run_one(
     values: Mapping[str, str] | None = None,
     approved: bool = False,
     query: Query | None = None,
+    on_output: Output | None = None,
 ) -> StepResult:
     """The result of one step of any kind. Never raises for what the step does."""
     if step.kind is StepKind.MANUAL:
@@ -67,7 +81,7 @@ async def run_one(
         return await query(step.command)
     if refused := refusal(step, environment, approved=approved):
         return runner.without_running(step, Outcome.REFUSED, refused)
-    return await runner.run_step(step, environment=environment, values=values)
+    return await runner.run_step(step, environment=environment, values=values, on_output=on_output)
 
 
 def refusal(step: Step, environment: Sequence[str], *, approved: bool) -> str | None:

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from tocsin.procedures.outcome import Ending, HttpAnswer, judge
 from tocsin.procedures.processes import MARK, end_leftovers, stop
 from tocsin.procedures.redaction import redactor
 from tocsin.procedures.results import Outcome, StepResult, digest
+from tocsin.procedures.usage import Allowance, Census, breach
 from tocsin.procedures.values import environment_of, substitute
 from tocsin.runbook.model import Placeholder, Step
 
@@ -51,6 +53,7 @@ class Settings(Struct, frozen=True):
     """How steps run. `environment` is added to what is allowed through from the server's own.
 
     Durations apply to one step; `output_cap` is per stream, `file_size` the largest file a step may write, in bytes.
+    `niceness` is how much its processes yield to the server (setpriority(2)).
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -59,6 +62,9 @@ class Settings(Struct, frozen=True):
     grace: timedelta = timedelta(seconds=5)
     output_cap: int = 256 * 1024
     file_size: int = 64 * 1024 * 1024
+    open_files: int = 1024
+    niceness: int = 5
+    allowance: Allowance = Allowance()
     shell: str = "/bin/bash"
 
     def __repr__(self) -> str:
@@ -88,6 +94,7 @@ class Runner:
         self.now = now
         self._hide = redactor(self.settings.environment)
         self._inherited = dict(os.environ if inherited is None else inherited)
+        self._census = Census()
 
     async def run_step(
         self,
@@ -114,7 +121,8 @@ class Runner:
             return self.without_running(step, Outcome.REFUSED, doubt)
         limit = limit or self.settings.timeout
         ending = await self._run(code, carried, limit=limit, merges=bool(_MERGES.search(command)), on_output=on_output)
-        outcome, reason = judge(command, ending, timeout=limit)
+        # Stopped half-way it may have done anything: neither well nor failed is known.
+        outcome, reason = (Outcome.UNKNOWN, ending.breach) if ending.breach else judge(command, ending, timeout=limit)
         return StepResult(
             title=step.title,
             kind=step.kind,
@@ -140,7 +148,7 @@ class Runner:
     def _code(self, command: str, environment: Sequence[str], placeholders: Sequence[Placeholder]) -> str:
         """What bash is given: limits, the document's exports, then the step's own bytes."""
         blocks = self.settings.file_size // 1024
-        lines = [f"ulimit -c 0; ulimit -f {blocks}"]
+        lines = [f"ulimit -c 0; ulimit -f {blocks}; ulimit -n {self.settings.open_files} 2>/dev/null"]
         lines += [substitute(line, placeholders) for line in environment]
         return "\n".join([*lines, substitute(command, placeholders)])
 
@@ -190,20 +198,29 @@ class Runner:
         out = Capture(cap=self.settings.output_cap, marker=run.mark, show=_shower(on_output, "stdout"), hide=self._hide)
         err = Capture(cap=self.settings.output_cap, marker=run.mark, show=_shower(on_output, "stderr"), hide=self._hide)
         readers = [asyncio.ensure_future(_pump(out_end[0], out)), asyncio.ensure_future(_pump(err_end[0], err))]
-        timed_out = False
+        guard = asyncio.ensure_future(self._guard(process, run))
+        timed_out, excess = False, ""
         try:
-            await asyncio.wait_for(process.wait(), limit.total_seconds())
-        except TimeoutError:
-            timed_out = True
+            timed_out, excess = await _first(process, guard, limit)
         finally:
+            guard.cancel()
+            grace = 0.0 if excess else self.settings.grace.total_seconds()
             # Shielded: a cancelled step must not leave its processes behind.
-            await asyncio.shield(asyncio.ensure_future(self._end(process, run.mark, readers)))
+            await asyncio.shield(asyncio.ensure_future(self._end(process, run.mark, readers, grace=grace)))
         (stdout, cut_out), (stderr, cut_err) = out.finish(), err.finish()
         answers = tuple(HttpAnswer.parse(mark) for mark in [*out.marks, *err.marks])
-        return Ending(process.returncode, stdout, stderr, cut_out + cut_err, timed_out, answers)
+        return Ending(process.returncode, stdout, stderr, cut_out + cut_err, timed_out, answers, excess)
 
-    async def _end(self, process: Process, mark: str, readers: Sequence[asyncio.Future[None]]) -> None:
-        await stop(process, grace=self.settings.grace.total_seconds())
+    async def _guard(self, process: Process, run: _Run) -> str:
+        with suppress(OSError):  # ended already, or not ours to slow down
+            os.setpriority(os.PRIO_PGRP, process.pid, self.settings.niceness)
+        found = self.settings.allowance
+        return await breach(self._census, found, leader=process.pid, mark=run.mark, scratch=run.scratch)
+
+    async def _end(
+        self, process: Process, mark: str, readers: Sequence[asyncio.Future[None]], *, grace: float
+    ) -> None:  # fmt: skip
+        await stop(process, grace=grace)
         await asyncio.to_thread(end_leftovers, process.pid, mark)
         _, late = await asyncio.wait(readers, timeout=_DRAIN)
         for reader in late:
@@ -221,6 +238,19 @@ class Runner:
         inherited = {name: self._inherited[name] for name in self.settings.allowed if name in self._inherited}
         own = {"TMPDIR": scratch, "CURL_HOME": scratch, MARK: mark}
         return {"PATH": _DEFAULT_PATH} | _QUIET | inherited | dict(self.settings.environment) | own
+
+
+async def _first(process: Process, guard: asyncio.Future[str], limit: timedelta) -> tuple[bool, str]:
+    """(whether the time ran out, what it used too much of) once the process ended, or has to."""
+    waiter = asyncio.ensure_future(process.wait())
+    either: set[asyncio.Future[int] | asyncio.Future[str]] = {waiter, guard}
+    try:
+        await asyncio.wait(either, timeout=limit.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
+        if waiter.done():
+            return False, ""
+        return not guard.done(), guard.result() if guard.done() else ""
+    finally:
+        waiter.cancel()
 
 
 def _write_curlrc(scratch: str, mark: str) -> None:

@@ -6,7 +6,19 @@ from fastapi import FastAPI
 
 from tocsin import __version__
 from tocsin.bootstrap.house import House
-from tocsin.web import actions, alerts, commands, health, heartbeats, opsgenie, pagerduty, public, reading, stream
+from tocsin.web import (
+    actions,
+    alerts,
+    commands,
+    health,
+    heartbeats,
+    opsgenie,
+    pagerduty,
+    public,
+    reading,
+    running,
+    stream,
+)
 from tocsin.web.guard import Guard
 from tocsin.web.idempotency import Idempotency
 from tocsin.web.openapi import DESCRIPTION, REFUSALS, describe
@@ -21,7 +33,7 @@ def create_app(house: House) -> FastAPI:
     app.state.published = public.Published(house)
     install(app)
     app.router.routes.extend([*alerts.routes(), *pagerduty.routes(), *opsgenie.routes(), *heartbeats.routes()])
-    for router in (reading.router, commands.router, actions.router, stream.router):
+    for router in (reading.router, commands.router, actions.router, running.router, stream.router):
         app.include_router(router, responses=REFUSALS)
     for router in (public.router, health.router):
         app.include_router(router)
