@@ -155,7 +155,9 @@ class CommandLines:
     async def more(self) -> list[str]:
         running = self._running or await self._start()
         try:
-            data = await asyncio.wait_for(running.stdout.read(CHUNK), self._poll)
+            # not wait_for: in Python 3.11 it can lose a cancel that comes with the data
+            async with asyncio.timeout(self._poll):
+                data = await running.stdout.read(CHUNK)
         except TimeoutError:
             return []
         if data:
@@ -220,9 +222,9 @@ class _Running:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), GRACE)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._listener, GRACE)
+            async with asyncio.timeout(GRACE):
+                await self._process.wait()
+                await self._listener
 
     def epitaph(self) -> str:
         """How it ended, with the last line it wrote to standard error."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 import httpx
@@ -42,11 +42,11 @@ class Publisher:
             while True:
                 changed.clear()
                 await self.write()
-                try:
-                    await asyncio.wait_for(changed.wait(), AGAIN_SECONDS)
+                # not wait_for: in Python 3.11 it can lose the cancel that comes with the wake
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(AGAIN_SECONDS):
+                        await changed.wait()
                     await asyncio.sleep(SETTLE_SECONDS)
-                except TimeoutError:
-                    pass
         finally:
             following.cancel()
 
