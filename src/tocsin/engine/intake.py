@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -37,6 +38,15 @@ PERSON = "report"
 """The source of what people report: without a service named, theirs is about nothing we can name."""
 
 
+FLAPS, FLAPPING_WITHIN, QUIET = 5, timedelta(hours=1), timedelta(minutes=15)
+"""An alert that begins so often in this time flaps, until it has not begun anew for a quiet while."""
+
+
+def flaps(alert: Alert, now: datetime) -> bool:
+    """Whether the alert comes and goes: its pauses are no end, and begin no verification."""
+    return len(alert.began) >= FLAPS and now - alert.began[-1] < QUIET
+
+
 def service_of(alert: Alert, services: Sequence[Service]) -> str:
     """What it is about: a configured service, else its label `service` or `job`, else the alert's name, or nothing."""
     labels = alert.labels
@@ -52,7 +62,7 @@ def receive(ledger: Ledger, alert: Alert, *, services: Sequence[Service], new_id
         outcome = "new"
     if outcome in ("repeated", "stale"):
         if known is not None and outcome == "repeated":
-            kept = replace(alert, starts_at=known.alert.starts_at)
+            kept = replace(alert, starts_at=known.alert.starts_at, began=known.alert.began)
             ledger.tx.put_alert(replace(known, alert=kept, last_seen_at=ledger.now), new=False)
         number = _number(ledger, known)
         return Receipt(alert.fingerprint, outcome, number)
@@ -91,6 +101,8 @@ def _began_again_after_the_end(ledger: Ledger, known: AlertRecord | None, alert:
 def _fired(
     ledger: Ledger, known: AlertRecord | None, alert: Alert, *, services: Sequence[Service], new_id: str
 ) -> Receipt:
+    flapped = known is not None and flaps(known.alert, ledger.now)
+    alert = replace(alert, began=_beginnings(known, ledger.now))
     service = service_of(alert, services)
     policy = ledger.policies.current
     suggested = policy.severity_for(alert.labels)
@@ -103,6 +115,8 @@ def _fired(
         return Receipt(alert.fingerprint, "recorded")
     ctx = ledger.context(incident, TOCSIN)
     incident = _told(ledger, incident, alert)
+    if flaps(alert, ledger.now) and not flapped:
+        incident = ledger.append(incident, commands.note(incident, ctx, text=_flapping(alert)), actor=TOCSIN.name)
     if outcome == "opened":
         ledger.append(incident, commands.first_moves(incident, ctx), actor=TOCSIN.name)
     return Receipt(alert.fingerprint, outcome, incident.number)
@@ -125,19 +139,40 @@ def _open(ledger: Ledger, alert: Alert, *, service: str, suggested: tuple[str, s
 def _stopped(ledger: Ledger, known: AlertRecord | None, alert: Alert) -> Receipt:
     """A resolved alert resolves no incident; one never seen firing makes no ghost of one."""
     was_firing = known is not None and known.alert.status is AlertStatus.FIRING
-    incident = ledger.get(known.incident_id) if known and known.incident_id and was_firing else None
+    incident = ledger.get(known.incident_id) if known and known.incident_id else None
+    alert = replace(alert, began=known.alert.began) if known else alert
     _keep(ledger, known, alert, incident)
-    if incident is None:
+    if incident is None or not was_firing:
         return Receipt(alert.fingerprint, "recorded")
     _told(ledger, incident, alert)
     return Receipt(alert.fingerprint, "resolved", incident.number)
 
 
 def _told(ledger: Ledger, incident: Incident, alert: Alert) -> Incident:
-    """The source said the first event, that the alert changed; what follows from it is Tocsin's doing."""
+    """The source said the first event, that the alert changed; what follows from it is Tocsin's doing.
+
+    What flaps is not over because it stopped: then no verification follows.
+    """
     said, *follows = commands.alert_changed(incident, ledger.context(incident, TOCSIN), alert)
     incident = ledger.append(incident, (said,), actor=alert.source)
-    return ledger.append(incident, follows, actor=TOCSIN.name)
+    only_paused = alert.status is AlertStatus.RESOLVED and flaps(alert, ledger.now)
+    return incident if only_paused else ledger.append(incident, follows, actor=TOCSIN.name)
+
+
+def _beginnings(known: AlertRecord | None, now: datetime) -> tuple[datetime, ...]:
+    """The latest beginnings up to now that count towards flapping; none from before a quiet while does."""
+    before = known.alert.began if known else ()
+    if before and now - before[-1] >= QUIET:
+        return (now,)
+    return (*(began for began in before if now - began < FLAPPING_WITHIN), now)[-FLAPS:]
+
+
+def _flapping(alert: Alert) -> str:
+    quiet = QUIET // timedelta(minutes=1)
+    return (
+        f"{alert.name} is flapping: it began {FLAPS} times within an hour. "
+        f"Until it has not begun anew for {quiet} min, its stopping begins no verification."
+    )
 
 
 def _keep(ledger: Ledger, known: AlertRecord | None, alert: Alert, incident: Incident | None) -> None:

@@ -19,7 +19,8 @@ class Alert(Struct, frozen=True):
     """One alert as its source last described it; times are aware UTC.
 
     `fingerprint` names the label set: the same alert resent, or sent by a second peer, carries the same one. `group` is
-    the sender's own grouping key and decides nothing. `ends_at` is None while it fires.
+    the sender's own grouping key and decides nothing. `ends_at` is None while it fires. `began` is ours: when it was
+    last seen to begin, oldest first, as far back as it may still be called flapping.
     """
 
     fingerprint: str
@@ -31,6 +32,7 @@ class Alert(Struct, frozen=True):
     source: str
     generator_url: str = ""
     group: str = ""
+    began: tuple[datetime, ...] = ()
 
     @property
     def name(self) -> str:
