@@ -72,6 +72,15 @@ title = "QAWave"
 [procedures.environment]
 {environment}
 """
+SLOW = """### Slow Walk
+
+```bash
+# Walk through the shards
+for shard in $(seq 1 400); do echo "shard $shard is well"; sleep 0.1; done
+```
+
+"""
+WIPE = "| Empty the cache | Stale answers | `kubectl delete pod -l app=cache -n production` |\n"
 
 expect.set_options(timeout=PATIENCE_MS)
 pytestmark = [
@@ -95,7 +104,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, production: Production) -> 
     hurried = (
         book.read_text(encoding="utf-8").replace("15-30 minutes", "2-4 seconds").replace("watch -n 30", "watch -n 1")
     )
-    book.write_text(hurried, encoding="utf-8")
+    slow = hurried.replace("### High Latency", SLOW + "### High Latency", 1)
+    book.write_text(slow.replace("| Failover |", WIPE + "| Failover |", 1), encoding="utf-8")
     environment = "\n".join(f"{k} = '{v}'" for k, v in production.environment().items())
     found = Server(folder, SETTINGS.replace("{runbook}", str(book)).replace("{environment}", environment))
     found.start()
@@ -153,6 +163,17 @@ def tab(chromium: Browser, server: Server, session: str) -> Iterator[Tab]:
     yield found
     context.close()
     assert found.wrong == []
+
+
+def visiting(chromium: Browser, server: Server, name: str) -> Tab:
+    """Another person's browser; its context is to be closed."""
+    secret = server.token(name)["Authorization"].removeprefix("Bearer ")
+    answer = server.client.post("/signin", data={"token": secret}, follow_redirects=False)
+    cookie = answer.cookies["tocsin_session"]
+    server.client.cookies.clear()
+    context = chromium.new_context(viewport=DEVICES["desktop"])
+    context.add_cookies([{"name": "tocsin_session", "value": cookie, "url": server.url}])
+    return Tab(context.new_page(), server.url)
 
 
 def declared(server: Server, title: str, severity: str = "SEV3", service: str = "") -> int:
@@ -376,6 +397,46 @@ def test_everything_works_without_javascript(chromium: Browser, server: Server, 
     page.get_by_role("button", name="Change severity").click()
     expect(page.get_by_role("alert")).to_contain_text("SEV2 already")
     context.close()
+
+
+def test_what_a_step_says_reaches_every_viewer_until_it_is_cancelled(
+    tab: Tab, server: Server, chromium: Browser
+) -> None:
+    number = declared(server, "Shards answer late")
+    page = tab.open(f"/incidents/{number}")
+    ben = visiting(chromium, server, "Ben")
+    ben.open(f"/incidents/{number}")
+    box = page.locator("#proc-slow-walk")
+    box.locator("summary").first.click()
+    box.get_by_role("button", name="Run all").click()
+    expect(box.locator("pre.out")).to_contain_text("shard 3 is well")
+    ben.page.locator("#proc-slow-walk").evaluate("(box) => { box.open = true }")
+    expect(ben.page.locator("#proc-slow-walk pre.out")).to_contain_text("shard 1 is well\nshard 2 is well")
+    photograph(tab, "room-live")
+    box.get_by_role("button", name="Cancel this run").click()
+    expect(page.locator("#lines")).to_contain_text("Ana stopped Slow Walk")
+    expect(box.locator("details.live")).to_have_count(0)
+    expect(box.locator("details.output pre.out")).to_contain_text("shard 3 is well")
+    expect(ben.page.locator("#proc-slow-walk details.output pre.out")).to_contain_text("shard 3 is well")
+    ben.page.context.close()
+    assert ben.wrong == []
+
+
+def test_what_destroys_takes_two_people(tab: Tab, server: Server, chromium: Browser) -> None:
+    number = declared(server, "Answers are stale")
+    page = tab.open(f"/incidents/{number}")
+    dana = visiting(chromium, server, "Dana")
+    dana.open(f"/incidents/{number}")
+    page.locator("#m-empty-the-cache").get_by_role("button", name="Propose").click()
+    waiting = page.locator("#approvals article")
+    expect(waiting).to_contain_text("kubectl delete pod -l app=cache -n production")
+    waiting.get_by_role("button", name="Approve").click()
+    expect(waiting).to_contain_text("Somebody else must, too")
+    photograph(tab, "room-two-people")
+    dana.page.locator("#approvals").get_by_role("button", name="Approve").click()
+    expect(page.locator("#mitigate")).to_contain_text("Ana, Dana")
+    dana.page.context.close()
+    assert dana.wrong == []
 
 
 @pytest.mark.skipif("TOCSIN_SCREENSHOTS" not in os.environ, reason="only makes pictures: set TOCSIN_SCREENSHOTS=DIR")

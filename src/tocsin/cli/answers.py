@@ -100,6 +100,19 @@ class Run(Struct, frozen=True):
     steps: tuple[Step, ...] = ()
 
 
+class Said(Struct, frozen=True):
+    """A piece of what a running step writes."""
+
+    step: int
+    text: str = ""
+
+
+class StepEnded(Struct, frozen=True):
+    step: int
+    outcome: str = ""
+    reason: str = ""
+
+
 class RunStarted(Struct, frozen=True):
     run: str
 

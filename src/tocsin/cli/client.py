@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -18,6 +18,7 @@ T = TypeVar("T")
 DEFAULT_URL = "http://127.0.0.1:8080"
 TIMEOUT = httpx.Timeout(30, connect=5)
 RETRY_AFTER_SECONDS = 0.3
+EVENTS = "text/event-stream"
 _TOKEN_REMEDY = "set TOCSIN_TOKEN to one made with `tocsin token create NAME`"  # noqa: S105 - words, not a token
 _BROKEN_CONNECTION = (httpx.NetworkError, httpx.RemoteProtocolError)
 _BEYOND_ANSWER = 400
@@ -102,6 +103,16 @@ class Client:
         said = {k: v for k, v in (body or {}).items() if v is not None and v != ""}
         return self._send("POST", path, json=said, headers={"Idempotency-Key": str(uuid4())})
 
+    def events(self, path: str) -> Iterator[tuple[str, bytes]]:
+        """(event, data) of a stream of the server's, as they come, until it ends. Raises ServerError."""
+        try:
+            with self._http.stream("GET", f"{self.url}/api/v1{path}", headers={"Accept": EVENTS}) as answer:
+                if not answer.is_success or not answer.headers.get("content-type", "").startswith(EVENTS):
+                    raise ServerError(_not_ours(self.url), status=answer.status_code)
+                yield from _events(answer.iter_lines())
+        except httpx.HTTPError as exc:
+            raise ServerError(f"no more is heard from {self.url} ({_reason(exc)})") from None
+
     def _send(self, method: str, path: str, **options: Any) -> Answer:
         url = f"{self.url}/api/v1{path}"
         try:
@@ -148,6 +159,21 @@ def _with_remedy(status: int, said: str, fields: Mapping[str, str]) -> str:
     if status == httpx.codes.SERVICE_UNAVAILABLE:
         return f"{said}: try again in a moment"
     return said
+
+
+def _events(lines: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """The events of a stream, each with its name; comments are passed over (HTML standard, 9.2.6)."""
+    kind, data = "message", ""
+    for line in lines:
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if name == "event":
+            kind = value
+        elif name == "data":
+            data += value
+        elif not line and data:
+            yield kind, data.encode()
+            kind, data = "message", ""
 
 
 def absent(why: str) -> bool:

@@ -14,6 +14,7 @@ from tocsin.cli import answers as a
 from tocsin.cli import render
 from tocsin.cli.client import Answer, Client, ServerError, absent
 from tocsin.cli.complaints import FAILED, complain
+from tocsin.cli.live import Listener
 from tocsin.cli.responding import INTERRUPTED, at, now, told
 from tocsin.cli.terminal import put, put_json
 
@@ -62,7 +63,7 @@ def _asked(server: Client, path: str, body: Mapping[str, object]) -> Answer:
 
 
 def _follow_run(server: Client, path: str, *, as_json: bool) -> int:
-    printed: set[int] = set()
+    printed = set() if as_json else _heard(server, f"{path}/stream", _titles(server, path)).ended
     pauses = _pauses()
     while True:
         answer = server.get(path)
@@ -75,6 +76,43 @@ def _follow_run(server: Client, path: str, *, as_json: bool) -> int:
             put_json(answer.body) if as_json else put([f"Run {one_line(run.title)}: {run.status}."])
             return 0 if run.status == "done" else FAILED
         time.sleep(next(pauses))
+
+
+def _titles(server: Client, path: str) -> dict[int, str]:
+    return {s.index: one_line(s.title) for s in server.get(path).read(a.Run).steps}
+
+
+def _heard(server: Client, path: str, titles: Mapping[int, str]) -> Listener:
+    listener = Listener(titles)
+    listener.listen(server, path)
+    return listener
+
+
+def cancel(number: int, slug: str | None, *, reason: str, as_json: bool) -> int:
+    """Cancels the run of that procedure, or the only one under way; what it had said is kept."""
+
+    def do(server: Client) -> int:
+        run = _under_way(server.get(at(number)).read(a.Incident), slug)
+        answer = server.post(at(number, "runs", run.id, "cancel"), {"reason": reason})
+        if as_json:
+            return _said(answer.body)
+        put([f"Run {one_line(run.title)}: cancelled."])
+        return 0
+
+    return told(do)
+
+
+def _under_way(incident: a.Incident, slug: str | None) -> a.Run:
+    """The run to cancel. Raises ServerError when there is none, or several."""
+    running = [r for r in incident.runs if r.status == "running" and slug in (None, r.procedure)]
+    if len(running) == 1:
+        return running[0]
+    if running and slug is not None:
+        return running[-1]
+    if not running:
+        raise ServerError(f"nothing is running{f' of {slug!r}' if slug else ''}: tocsin show {incident.number}")
+    names = ", ".join(dict.fromkeys(r.procedure for r in running))
+    raise ServerError(f"several are running: name the procedure, one of {names}")
 
 
 def mitigate(number: int, slug: str, *, values: Mapping[str, str], approved: bool, as_json: bool) -> int:
@@ -165,23 +203,26 @@ def _another(found: a.Approval, number: int) -> int:
 
 def _follow_approval(server: Client, number: int, approval: str, *, as_json: bool) -> int:
     pauses = _pauses()
+    heard = False
+    if not as_json:
+        heard = bool(_heard(server, at(number, "approvals", approval, "stream"), {}).spoken)
     while True:
         answer = server.get(at(number))
         found = answer.read(a.Incident).approval(approval)
         if found is None:
             raise ServerError(f"approval {approval} is gone from incident {number}: tocsin timeline {number}")
         if found.status not in UNDER_WAY:
-            return _ended(server, number, found, answer.body if as_json else None)
+            return _ended(server, number, found, body=answer.body if as_json else None, heard=heard)
         time.sleep(next(pauses))
 
 
-def _ended(server: Client, number: int, found: a.Approval, body: bytes | None) -> int:
+def _ended(server: Client, number: int, found: a.Approval, *, body: bytes | None, heard: bool) -> int:
     if body is not None:
         raw = msgspec.json.decode(body)["approvals"]
         one = next(each for each in raw if each["id"] == found.id)
         put_json(json.dumps({"approval": one}, ensure_ascii=False).encode())
     else:
-        if found.evidence is not None:
+        if found.evidence is not None and not heard:
             kept = server.get(at(number, "evidence", found.evidence)).read(a.Evidence)
             put(
                 render.output(

@@ -145,11 +145,15 @@ def run(
     procedure: Annotated[str | None, typer.Argument(help="Its slug; absent lists them.")] = None,
     step: Annotated[list[int], typer.Option(help="Only this step, counted from 1; may be repeated.", min=1)] = [],  # noqa: B006
     value: Values = [],  # noqa: B006
+    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel its run instead; the only run when absent.")] = False,
+    because: Because = "",
     json: Json = False,
 ) -> None:
-    """Run a procedure's reading steps and follow them."""
+    """Run a procedure's reading steps and follow what they say."""
     from tocsin.cli import following, responding
 
+    if cancel:
+        raise typer.Exit(following.cancel(number, procedure, reason=because, as_json=json))
     if procedure is None:
         raise typer.Exit(following.procedures(number, as_json=json))
     try:

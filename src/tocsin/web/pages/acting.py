@@ -32,8 +32,9 @@ LONGEST = 20_000
 _KEPT_BACK = ("csrf",)
 _STATUS = {TransitionError: 409, CommandError: 422, PermissionRefused: 403, NotFound: 404}
 _ANCHORS = {
-    "severity": "classify", "run": "investigate", "answer": "decide", "propose": "approvals", "approve": "approvals",
-    "reject": "mitigate", "settle": "mitigate", "mitigated": "mitigate", "update": "tell", "say": "tell",
+    "severity": "classify", "run": "investigate", "cancel": "investigate", "stop": "approvals", "answer": "decide",
+    "propose": "approvals", "approve": "approvals", "reject": "mitigate", "settle": "mitigate",
+    "mitigated": "mitigate", "update": "tell", "say": "tell",
     "publish": "public", "tick": "end", "resolve": "end", "note": "log", "facts": "after", "add-item": "after",
     "finish-item": "after", "close": "after",
 }  # fmt: skip
@@ -172,6 +173,8 @@ COMMANDS: Mapping[str, Command] = {
     "assign": lambda a: a.desk.assign(a.ref, a.actor, role=a.field("role"), person=a.field("person")),
     "severity": lambda a: a.desk.set_severity(a.ref, a.actor, severity=a.field("severity"), reason=a.field("reason")),
     "run": _run,
+    "cancel": lambda a: a.desk.cancel_run(a.ref, a.actor, run=a.field("run"), reason=a.field("reason")),
+    "stop": lambda a: a.desk.stop_mitigation(a.ref, a.actor, approval=a.field("approval"), reason=a.field("reason")),
     "answer": lambda a: a.desk.answer(
         a.ref, a.actor, question=a.field("question"), answer=a.field("answer"), reason=a.field("reason")
     ),

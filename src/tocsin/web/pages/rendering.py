@@ -20,6 +20,7 @@ from tocsin.incident.state import Incident
 from tocsin.incident.wording import duration, harmless, outcome_words, role_words
 from tocsin.oncall.roster import Person
 from tocsin.runbook.model import Runbook
+from tocsin.web.pages.live_view import mark
 
 STATIC = Path(__file__).parent / "static"
 POLICY = "; ".join(
@@ -147,7 +148,7 @@ def _environment() -> Environment:
         clock=clock, moment=moment, due=due, since=since, span=span, verbatim=verbatim, outcome=outcome_words,
         role=role_words, fact=fact_title, digest=digest, calls=calls, rank=rank,
     )  # fmt: skip
-    made.globals.update(asset=asset, may_act=may_act)
+    made.globals.update(asset=asset, may_act=may_act, mark=mark)
     return made
 
 

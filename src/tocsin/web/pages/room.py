@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 
 from fastapi import APIRouter
 from markupsafe import Markup
@@ -22,6 +23,7 @@ from tocsin.incident.state import Incident, Status
 from tocsin.incident.wording import describe
 from tocsin.web import views
 from tocsin.web.auth import Here, Viewer, csrf_token
+from tocsin.web.pages.live_view import fill
 from tocsin.web.pages.next_move import next_move
 from tocsin.web.pages.rendering import HEADERS, may_act, page, render
 from tocsin.web.pages.room_view import Known, Room, Told
@@ -104,11 +106,17 @@ def whole(
     room, told, csrf = Room(found), told or Told(), csrf_token(request, house)
     main = OVER if room.over else WATCHED if found.incident.status is Status.MONITORING else LIVE
     wrapped = panels(room, csrf=csrf, told=told, names=(*HEAD, *main, *ASIDE), oob=False)
+    so_far = partial(_so_far, house, found.incident)
+    wrapped = {name: fill(markup, so_far) for name, markup in wrapped.items()}
     return page(
         request, "room.html", status, actor=found.actor, csrf=csrf, now=room.now, room=room, wrapped=wrapped,
         main=main, jumps=JUMPS, lines=room.newest_first, earlier=room.earlier, told=told, can=may_act(found.actor),
         said=said, said_kind=kind, oob=False, sse_event=SSE_EVENT, describe=describe, tone=tone,
     )  # fmt: skip
+
+
+def _so_far(house: House, incident: Incident, run: str, index: int) -> tuple[str, str]:
+    return house.core.live.so_far((incident.id, run), index)
 
 
 def parts(
@@ -192,6 +200,8 @@ SAID = {
     "assign": "Handed over.",
     "severity": "Severity changed; every deadline follows.",
     "run": "Running. The results appear here as they come.",
+    "cancel": "Cancelled. What it had said by then is kept.",
+    "stop": "Stopped. Look whether it took effect, then say what you found.",
     "answer": "Answered.",
     "propose": "Proposed. It runs once it is approved.",
     "approve": "Approved.",

@@ -13,8 +13,8 @@ from tocsin.incident.checklists import Item, items, tick_of
 from tocsin.incident.commands import PUBLIC_WORDS, update_asks
 from tocsin.incident.events import Entry
 from tocsin.incident.facts import Fact
-from tocsin.incident.policy import TOCSIN, Actor, Context, Policy
-from tocsin.incident.state import Approval, Incident, Page, Tick
+from tocsin.incident.policy import TOCSIN, Actor, Context, Policy, Role
+from tocsin.incident.state import Approval, Incident, Page, Run, Tick
 from tocsin.incident.steps import STATUS_PAGE_TEMPLATES
 from tocsin.incident.templates import public_texts, public_word
 from tocsin.oncall.roster import Person
@@ -136,6 +136,17 @@ class Room:
     @property
     def verifications(self) -> tuple[ProcedureView, ...]:
         return self._procedures(Purpose.VERIFICATION)
+
+    def stoppable(self, procedure: ProcedureView) -> tuple[Run, ...]:
+        """Its runs that a person may cancel: those under way, but for the one that watches the fix."""
+        v = self.incident.verification
+        watching = v.run if v is not None and v.status == "watching" else None
+        return tuple(run for run in procedure.under_way if run.id != watching)
+
+    @property
+    def leads(self) -> bool:
+        """Whether the actor may decide alone about what runs: a commander, or this incident's."""
+        return self.actor.role.includes(Role.COMMANDER) or self.incident.commander == self.actor.name
 
     def _procedures(self, purpose: Purpose) -> tuple[ProcedureView, ...]:
         return tuple(procedure_view(self.incident, p) for p in self.runbook.purpose(purpose))

@@ -51,6 +51,11 @@ class ProcedureView:
         return any(s.mark == "running" for s in self.steps)
 
     @property
+    def under_way(self) -> tuple[Run, ...]:
+        """The runs that some of its steps are in now, each once."""
+        return tuple({s.run.id: s.run for s in self.steps if s.run is not None and s.run.status == "running"}.values())
+
+    @property
     def found(self) -> int:
         """How many of its steps found a problem or failed."""
         return sum(s.mark == "bad" for s in self.steps)

@@ -96,10 +96,14 @@
     });
   }
 
+  // what was looked at while it ran stays open once it is kept, what was folded stays folded
+  const looked = new Map();
   function put(target, part) {
     const open = new Map([...target.querySelectorAll("details[id]")].map((d) => [d.id, d.open]));
+    for (const box of target.querySelectorAll("details.output")) looked.set(box.id, box.open);
     for (const details of part.querySelectorAll("details[id]")) {
       if (open.get(details.id)) details.open = true;
+      else if (looked.has(details.id)) details.open = looked.get(details.id);
     }
   }
 
