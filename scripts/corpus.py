@@ -69,10 +69,12 @@ def paired(gold: list[Entry], got: list[Entry], same: Callable[[Entry, Entry], b
 def compared(gold: dict[str, Any], got: dict[str, Any]) -> Iterator[tuple[str, Outcome]]:
     """(field, outcome) of each part that is measured."""
     yield "severities", _less_optional(gold, "severities", "name", _levels(gold["severities"], got["severities"]))
-    timed = [[s for s in side["severities"] if s.get("response_seconds") is not None] for side in (gold, got)]
+    timed, read_timed = (
+        [s for s in side["severities"] if s.get("response_seconds") is not None] for side in (gold, got)
+    )
     yield (
         "responses",
-        paired(*timed, lambda a, b: _key(a, "name") == _key(b, "name") and _same(a, b, "response_seconds")),
+        paired(timed, read_timed, lambda a, b: _key(a, "name") == _key(b, "name") and _same(a, b, "response_seconds")),
     )
     yield "escalation", _less_optional(gold, "escalation", "to", paired(gold["escalation"], got["escalation"], _rung))
     cadences = (gold["update_cadence"], got["update_cadence"])

@@ -5,29 +5,38 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
+from textwrap import fill
 from urllib.parse import unquote, urlsplit
 
 from msgspec import structs
 
 from tocsin.runbook import findings
+from tocsin.runbook.mending import MENDED, mend
 from tocsin.runbook.model import Finding, Link, Reading
 from tocsin.runbook.reader import read
 from tocsin.runbook.report import as_json, as_text
 from tocsin.runbook.sarif import as_sarif
+from tocsin.runbook.shell.catalogue import CATALOGUE as SHELL_CATALOGUE
+from tocsin.runbook.siblings import targets, with_linked
 
 FORMATS = ("text", "json", "sarif")
+_FOLDERS = 6  # how far above the document a path such as `docs/runbooks/x.md` is sought
+_LARGEST = 2_000_000  # bytes of a linked document
 
 
 class UnreadableError(Exception):
     """A file that cannot be checked; its text is the one line to show."""
 
 
-def check(files: list[Path], *, format: str, config: Path | None) -> int:
+def check(files: list[Path], *, format: str, config: Path | None, fix: bool = False) -> int:
     """The exit code: 0 when no document has an error, 1 when one has, 2 when an argument cannot be used.
 
     The report goes to stdout, what is wrong with the arguments to stderr in one line. A `config` must exist; a
-    runbook is read without it, since settings never change what a document says.
+    runbook is read without it, since settings never change what a document says. With `fix` the documents are mended
+    first, where only one way of writing it can be meant; what was mended is told on stderr.
     """
     if format not in FORMATS:
         return _refused(f'unknown format "{format}": use one of {", ".join(FORMATS)}')
@@ -36,7 +45,7 @@ def check(files: list[Path], *, format: str, config: Path | None) -> int:
     if not files:
         return _refused("no runbook given: name at least one Markdown file")
     try:
-        texts = [(file, _text(file)) for file in files]
+        texts = [(file, _mended(file) if fix else _text(file)) for file in files]
     except UnreadableError as error:
         return _refused(str(error))
     readings = [reading_of(text, file) for file, text in texts]
@@ -44,12 +53,62 @@ def check(files: list[Path], *, format: str, config: Path | None) -> int:
     return 1 if any(reading.errors for reading in readings) else 0
 
 
+def explain(code: str) -> int:
+    """Prints what a code of findings means and what to write instead; the exit code is 2 for an unknown one."""
+    known = {entry.code: entry for entry in (*findings.CATALOGUE, *SHELL_CATALOGUE)}
+    entry = known.get(code.strip().upper())
+    if entry is None:
+        near = get_close_matches(code.strip().upper(), known, n=3, cutoff=0.4)
+        meant = f"; perhaps {' or '.join(near)}" if near else ""
+        return _refused(f'no finding has the code "{code}"{meant}; docs/findings.md lists them all')
+    mended = "\n`tocsin check --fix` mends it." if entry.code in MENDED else ""
+    _print(f"{entry.level.value} {entry.code}: {entry.title}\n\n{fill(entry.explanation, width=100)}{mended}")
+    return 0
+
+
 def reading_of(text: str, file: Path) -> Reading:
-    """The reading of a document that lies at `file`, with a finding for every relative link that leads nowhere."""
+    """The reading of a document that lies at `file`, with the procedures of the documents it links to and a finding for
+    every relative link that leads nowhere."""
     reading = read(text, file=str(file))
     dead = dead_links(reading.runbook.links, lambda target: _exists(file.parent / target))
     ordered = sorted((*reading.findings, *dead), key=lambda found: (found.line, found.column, found.code))
-    return structs.replace(reading, findings=tuple(ordered))
+    return with_linked(structs.replace(reading, findings=tuple(ordered)), text, _linked(reading, text, file))
+
+
+def _linked(reading: Reading, text: str, file: Path) -> dict[str, str]:
+    """The texts of the documents the runbook names, by the path it names them with; one that cannot be read is left
+    out. A path is sought beside the document, then from each folder above it: `docs/runbooks/rollback.md`."""
+    found: dict[str, str] = {}
+    here = file.absolute()
+    for target in targets(reading, text):
+        beside = (folder / target for folder in list(here.parents)[:_FOLDERS])
+        at = next((path for path in beside if _is_file(path)), None)
+        if at is not None and at.resolve() != here.resolve() and at.stat().st_size <= _LARGEST:
+            with suppress(UnreadableError):
+                found[target] = _text(at)
+    return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _mended(file: Path) -> str:
+    """The document's text, mended and written back where something could be."""
+    text = _text(file)
+    result = mend(text, file=str(file))
+    if result.text != text:
+        mark = "\ufeff" if file.read_bytes().startswith(b"\xef\xbb\xbf") else ""
+        try:
+            file.write_bytes((mark + result.text).encode("utf-8"))
+        except OSError as error:
+            raise UnreadableError(f"{file}: cannot be written: {error.strerror}") from None
+    for found in result.mended:
+        sys.stderr.write(f"{file}:{found.line}: mended {found.code}: {found.message}\n")
+    return result.text
 
 
 def dead_links(links: tuple[Link, ...], exists: Callable[[str], bool]) -> list[Finding]:
@@ -120,4 +179,4 @@ def _refused(reason: str) -> int:
     return 2
 
 
-__all__ = ["FORMATS", "check", "dead_links", "reading_of"]
+__all__ = ["FORMATS", "check", "dead_links", "explain", "reading_of"]

@@ -35,14 +35,18 @@ DatabaseOption = Annotated[str | None, typer.Option("--database", help="The data
 
 @app.command()
 def check(
-    runbooks: Annotated[list[Path], typer.Argument(help="Markdown documents.")],
+    runbooks: Annotated[list[Path] | None, typer.Argument(help="Markdown documents.")] = None,
     format: Annotated[str, typer.Option(help="text, json or sarif.")] = "text",
     config: ConfigOption = None,
+    fix: Annotated[bool, typer.Option("--fix", help="First mend what can only be meant one way.")] = False,
+    explain: Annotated[str | None, typer.Option(help="Say what a code means, e.g. R012, and stop.")] = None,
 ) -> None:
     """Read runbooks; print what was understood and every finding."""
-    from tocsin.cli.check import check as run
+    from tocsin.cli import check as checking
 
-    raise typer.Exit(run(runbooks, format=format, config=config))
+    if explain is not None:
+        raise typer.Exit(checking.explain(explain))
+    raise typer.Exit(checking.check(runbooks or [], format=format, config=config, fix=fix))
 
 
 @app.command()

@@ -42,6 +42,7 @@ def read(document: Document, known: levels.Scale) -> tuple[tuple[Rung, ...], lis
     undefined = {
         rung.severity: rung for rung in reversed(ordered) if rung.severity and rung.severity not in known.names
     }
+    said += _never(document, ordered, {found.line for found in said})
     if known.names:
         said += [_undefined(document, name, rung.line) for name, rung in undefined.items()]
     return ordered, said if ordered else [*said, findings.absent(findings.NO_ESCALATION)]
@@ -59,6 +60,20 @@ def _table(document: Document, section: Section, table: Table, known: levels.Sca
         rungs, said = _transposed(document, table, known)
         return (rungs, said) if rungs else (_by_role(table, known) or _by_condition(table, known), said)
     return [], []
+
+
+def _never(document: Document, rungs: tuple[Rung, ...], told: set[int]) -> list[Finding]:
+    """What is said of the rungs without a time, once for each line."""
+    untimed = {rung.line: rung for rung in reversed(rungs) if rung.after is None and rung.line not in told}
+    return [
+        findings.at(
+            findings.UNTIMED_RUNG,
+            (line, document.column(line, rung.to)),
+            f'"{rung.to}" is named at no stated time, and is never paged by it',
+            f"Write the time, e.g. `{rung.to} (30 min)`.",
+        )
+        for line, rung in sorted(untimed.items())
+    ]
 
 
 def _column(table: Table, known: levels.Scale) -> list[Rung]:

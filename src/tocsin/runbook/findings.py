@@ -46,6 +46,12 @@ UNKNOWN_SEVERITY = Code(
     "a severity is used but not defined",
     "The entry cannot take effect, because no incident can have that severity. Define the level or correct its name.",
 )
+RANGE = Code(
+    "R005",
+    Level.INFO,
+    "a response time is a range",
+    "Of `15-30 min` the upper end is the deadline that is kept. Write a single time when the lower one is meant.",
+)
 NOT_A_TABLE = Code(
     "R010",
     Level.ERROR,
@@ -145,6 +151,20 @@ BROKEN_TREE = Code(
     "Each question needs exactly one `Yes →` and one `No →` branch, drawn further right than the question's own "
     "branch.",
 )
+SQL_IN_SHELL = Code(
+    "R308",
+    Level.WARNING,
+    "SQL in a shell fence",
+    "No shell understands a statement of SQL, so the step is shown to a person and never run. Hand it to its client, "
+    'e.g. `psql -c "SELECT ..."`, or put it into a ```` ```sql ```` fence.',
+)
+NOT_RUN = Code(
+    "R309",
+    Level.INFO,
+    "commands in a language that is not run",
+    "Only shell fences are run. What is written for another interpreter is left to a person; a command that is the "
+    "same in a shell can stand in a ```` ```bash ```` fence.",
+)
 NO_CHECKLIST = Code(
     "R401",
     Level.INFO,
@@ -170,6 +190,7 @@ CATALOGUE: tuple[Code, ...] = (
     NO_RESPONSE_TIME,
     SEVERITY_TWICE,
     UNKNOWN_SEVERITY,
+    RANGE,
     NOT_A_TABLE,
     SURPLUS_CELLS,
     CUT_COMMAND,
@@ -185,6 +206,8 @@ CATALOGUE: tuple[Code, ...] = (
     POINTS_NOWHERE,
     NO_COMMAND,
     BROKEN_TREE,
+    SQL_IN_SHELL,
+    NOT_RUN,
     NO_CHECKLIST,
     NO_POST_INCIDENT,
     BROKEN_LINK,

@@ -219,6 +219,15 @@ class Link(Struct, frozen=True):
     line: int
 
 
+class LinkedDocument(Struct, frozen=True):
+    """A document that a link leads to, as far as it can be run: its procedures, whose slugs begin with its name."""
+
+    target: str
+    title: str
+    procedures: tuple[Procedure, ...]
+    line: int
+
+
 class Finding(Struct, frozen=True):
     """What the checker says of a place. `column` is 1-based; `hint` says how to write it instead."""
 
@@ -257,6 +266,7 @@ class Runbook(Struct, frozen=True):
     links: tuple[Link, ...] = ()
     environment: tuple[str, ...] = ()
     responsibilities: tuple[str, ...] = ()
+    linked: tuple[LinkedDocument, ...] = ()
 
     def severity(self, name: str) -> Severity | None:
         return next((s for s in self.severities if s.name == name), None)
@@ -276,7 +286,9 @@ class Runbook(Struct, frozen=True):
         return next((t for t in self.templates if t.name.casefold() == name.casefold()), None)
 
     def procedure(self, slug: str) -> Procedure | None:
-        return next((p for p in self.procedures if p.slug == slug), None)
+        """The procedure of that name, of this document or of one it links to."""
+        linked = (p for document in self.linked for p in document.procedures)
+        return next((p for p in (*self.procedures, *linked) if p.slug == slug), None)
 
     def purpose(self, purpose: Purpose) -> tuple[Procedure, ...]:
         return tuple(p for p in self.procedures if p.purpose is purpose)

@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from msgspec import Struct, structs
 
 from tocsin.runbook import findings, steps
-from tocsin.runbook.document import Block, Code, Document, Items, Part, Section
+from tocsin.runbook.document import Block, Code, Document, Items, Part, Section, walk
 from tocsin.runbook.model import Finding, Procedure, Purpose, Step, StepClass, StepKind
 from tocsin.runbook.shell import relies_on, split_fence
 from tocsin.runbook.wording import plain, slug, unique, unnumbered, without_parentheses
 
 SHELL = frozenset({"bash", "sh", "shell", "zsh", "console", "shell-session", "sh-session", "terminal"})
+_INTERPRETED = frozenset(
+    {"powershell", "pwsh", "ps1", "cmd", "bat", "python", "py", "javascript", "js", "ruby", "perl", "php"}
+)
 _READ = SHELL | steps.PROMQL | steps.SQL
 
 _PURPOSES: tuple[tuple[Purpose, re.Pattern[str]], ...] = (
@@ -103,6 +106,9 @@ def _drafts(document: Document, said: list[Finding]) -> list[_Draft]:
             for code, context in _fences(part.blocks, part):
                 homes[home.line] = home
                 sheets.setdefault(home.line, []).append(_sheet(code, context or home.title, said))
+            said += [
+                _not_run(code) for code in _codes(part) if code.language in _INTERPRETED and not steps.is_shell(code)
+            ]
         if home.level and not _PHASE.search(home.title):
             homes[home.line] = home
             numbered.setdefault(home.line, []).append(section)
@@ -173,6 +179,15 @@ def _fences(blocks: tuple[Block, ...], part: Part, context: str = "") -> Iterato
                 yield from _fences(item.blocks, part, plain(item.text).rstrip(":"))
 
 
+def _codes(part: Part) -> Iterator[Code]:
+    return (block for block in walk(part.blocks) if isinstance(block, Code))
+
+
+def _not_run(code: Code) -> Finding:
+    message = f"what is written in {code.language} here is left to a person"
+    return findings.at(findings.NOT_RUN, (code.line, 1), message)
+
+
 def _is_text(part: Part) -> bool:
     """Whether what stands under that label is meant for people."""
     return bool(re.search("output|template|message|example", part.label, re.IGNORECASE))
@@ -185,7 +200,9 @@ def _sheet(code: Code, context: str, said: list[Finding]) -> Sheet:
         return Sheet(steps.statements(code), ())
     fence = split_fence(code.text, line=code.body_line)
     said += fence.findings
-    titled = tuple(step if step.title else structs.replace(step, title=context) for step in fence.steps)
+    titled = tuple(
+        steps.without_sql(step if step.title else structs.replace(step, title=context), said) for step in fence.steps
+    )
     return Sheet(titled, fence.environment)
 
 

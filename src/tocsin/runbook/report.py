@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeAlias
@@ -13,6 +14,7 @@ from tocsin.runbook.model import (
     Finding,
     Leaf,
     Level,
+    LinkedDocument,
     Mitigation,
     Placeholder,
     PostIncident,
@@ -83,6 +85,15 @@ def as_json(reading: Reading) -> dict[str, Json]:
             {"name": d.name, "description": d.description, "url": d.url, "line": d.line} for d in book.dashboards
         ],
         "links": [{"text": link.text, "target": link.target, "line": link.line} for link in book.links],
+        "linked": [
+            {
+                "target": d.target,
+                "title": d.title,
+                "line": d.line,
+                "procedures": [_procedure(procedure) for procedure in d.procedures],
+            }
+            for d in book.linked
+        ],
         "environment": list(book.environment),
         "responsibilities": list(book.responsibilities),
         "findings": [_finding(finding) for finding in reading.findings],
@@ -103,6 +114,8 @@ def as_text(reading: Reading, lines: Sequence[str] = ()) -> str:
         out += [f"Not in this document: {', '.join(missing)}", ""]
     for finding in reading.findings:
         out += [*_told(book.file, finding, lines), ""]
+    if reading.findings:
+        out += [f"`tocsin check --explain {reading.findings[0].code}` says more about a finding.", ""]
     return "\n".join(_shown(line) for line in [*out, summary(reading.findings)])
 
 
@@ -218,6 +231,10 @@ def _parts(book: Runbook) -> Iterator[tuple[str, Rows]]:
         ("After the incident", [row for p in book.post_incident for row in _listed(p.line, _due(p), p.items)]),
         ("Postmortem", _outline(book)),
         ("Dashboards", [(d.line, ": ".join(filter(None, (d.name, d.description, d.url)))) for d in book.dashboards]),
+        (
+            "Linked documents",
+            [row for d in book.linked for row in _listed(d.line, f"{d.title} ({d.target})", _names(d))],
+        ),
         ("Links", [(link.line, f"{link.text} -> {link.target}") for link in book.links]),
     )
 
@@ -241,6 +258,10 @@ def _response(severity: Severity) -> str:
         stated = f' ("{severity.response_text}")' if severity.response_text else ""
         return f"acknowledge without a deadline{stated}"
     return f"acknowledge within {durations.words(severity.response)}" if severity.response else "acknowledge at once"
+
+
+def _names(document: LinkedDocument) -> tuple[str, ...]:
+    return tuple(f"{p.slug} [{p.purpose.value}]" for p in document.procedures)
 
 
 def _titled(checklist: Checklist) -> str:
@@ -318,9 +339,16 @@ def _told(file: str, finding: Finding, lines: Sequence[str]) -> Iterator[str]:
     source = lines[finding.line - 1] if 0 < finding.line <= len(lines) else ""
     if source.strip():
         yield f"  {finding.line:>5} | {_shown(source)}"
-        yield f"        | {' ' * (len(_shown(source[: finding.column - 1])))}^"
+        yield f"        | {' ' * (len(_shown(source[: finding.column - 1])))}{_underline(finding, source)}"
     if finding.hint:
         yield f"  hint: {finding.hint}"
+
+
+def _underline(finding: Finding, source: str) -> str:
+    """A caret, drawn out below the words that the message quotes when they stand there."""
+    here = source[finding.column - 1 :]
+    named = next((words for words in re.findall(r'"([^"]+)"', finding.message) if here.startswith(words)), "")
+    return "^" + "~" * (len(_shown(named)) - 1)
 
 
 def _shown(source: str) -> str:

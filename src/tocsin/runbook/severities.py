@@ -110,9 +110,19 @@ def _checked(document: Document, found: list[Severity]) -> tuple[tuple[Severity,
             if (earlier.response, earlier.description) != (level.response, level.description):
                 message = f"{level.name} is defined again; line {earlier.line} defines it already and is used"
                 said.append(findings.at(findings.SEVERITY_TWICE, place, message, "Keep one definition."))
+        elif level.response and _is_range(level.response_text):
+            message = f'{level.name}: of "{level.response_text}" the upper end is kept'
+            said.append(findings.at(findings.RANGE, place, message, "Write one time when another is meant."))
         elif level.response is None:
             said.append(findings.at(findings.NO_RESPONSE_TIME, place, _untimed(level), _TIME_HINT))
     return tuple(kept.values()), said
+
+
+def _is_range(text: str) -> bool:
+    bounds = durations.parse_range(text)
+    return (
+        bounds is not None and bounds[0] != bounds[1] and bool(re.search(r"[0-9]\s*\w*\s*(?:-|–|—|to)\s*[0-9]", text))
+    )
 
 
 _TIME_HINT = "Write a length of time, e.g. `15 minutes`, `< 4 hours` or `Immediate`."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tocsin.runbook import commands
+from tocsin.runbook import commands, findings
 from tocsin.runbook.document import Code, Items, Section
 from tocsin.runbook.model import Finding, Step, StepClass, StepKind
 from tocsin.runbook.shell import read_command
@@ -76,6 +76,15 @@ def listed(section: Section, said: list[Finding]) -> tuple[Step, ...]:
             if not spans:
                 found.append(_manual(plain(item.text), item.line))
     return tuple(found) if len(found) > 1 else ()
+
+
+def without_sql(step: Step, said: list[Finding]) -> Step:
+    """The step, a person's when it is a statement of SQL in a shell fence, which is said."""
+    if step.kind is not StepKind.SHELL or not is_sql(step.command):
+        return step
+    first = " ".join(step.command.split())[:_LONGEST]
+    said.append(findings.at(findings.SQL_IN_SHELL, (step.line, 1), f'"{first}" is SQL and no command of a shell'))
+    return _manual(step.title if step.title == first else f"{step.title}: {first}", step.line)
 
 
 def is_sql(text: str) -> bool:
