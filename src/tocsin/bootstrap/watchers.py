@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 
 from tocsin.bootstrap.house import Background
+from tocsin.bootstrap.senders import heartbeats
 from tocsin.config import Settings
 from tocsin.engine.desk import Desk
 from tocsin.engine.ports import Clock
 from tocsin.evidence.prometheus import Prometheus
 from tocsin.incident.alert import Alert
 from tocsin.procedures.redaction import redact
-from tocsin.signals.heartbeat import Beats, Heartbeat, HeartbeatWatch
+from tocsin.signals.heartbeat import Beats, HeartbeatWatch
 from tocsin.signals.lines import CommandLines, FileLines, Lines
 from tocsin.signals.logwatch import LogRule, LogWatch
 from tocsin.signals.probe import HealthCheck, Probe
@@ -69,14 +70,6 @@ def watchers(
                 PrometheusWatch(asked, query, emit=emit, clock=clock, on_trouble=on_trouble, firing=firing).run
             )
     return found
-
-
-def heartbeats(settings: Settings) -> list[Heartbeat]:
-    """The configured heartbeats."""
-    return [
-        Heartbeat(h.name, h.every, grace=h.grace, labels=dict(h.labels), match=dict(h.match))
-        for h in settings.sources.heartbeats
-    ]
 
 
 def _checks(settings: Settings) -> list[HealthCheck]:

@@ -23,6 +23,7 @@ from tocsin.config.scalars import (
     wrong,
 )
 from tocsin.config.table import Table
+from tocsin.signals.mapped import ENDED, refusal
 
 
 class PrometheusRule(Table):
@@ -84,6 +85,37 @@ class Heartbeat(Table):
     labels: Mapping[Name, str] = {}
 
 
+def _expression(value: str) -> str:
+    reason = refusal(value)
+    if reason:
+        raise wrong(f'is no JMESPath expression ({reason}): write it like "incident.title"')
+    return value
+
+
+Expression = Annotated[Name, AfterValidator(_expression)]
+"""JMESPath into the body that a sender posts."""
+
+
+class AlertMapping(Table):
+    """How a sender's own JSON is read: each field is where in the body it stands.
+
+    `alerts` is where a list of alerts stands; None means that a body is one. `resolved` are the values of `status` that
+    say that it is over.
+    """
+
+    name: Name
+    title: Expression
+    key: Expression | None = None
+    status: Expression | None = None
+    severity: Expression | None = None
+    service: Expression | None = None
+    description: Expression | None = None
+    url: Expression | None = None
+    alerts: Expression | None = None
+    labels: Mapping[Name, Expression] = {}
+    resolved: Annotated[tuple[Name, ...], Field(min_length=1)] = ENDED
+
+
 class _Named(Protocol):
     @property
     def name(self) -> str: ...
@@ -121,5 +153,6 @@ class Sources(Table):
     probes: Annotated[tuple[Probe, ...], AfterValidator(_unlike)] = ()
     logs: Annotated[tuple[LogWatch, ...], AfterValidator(_unlike)] = ()
     heartbeats: Annotated[tuple[Heartbeat, ...], AfterValidator(_unlike)] = ()
+    mappings: Annotated[tuple[AlertMapping, ...], AfterValidator(_unlike)] = ()
     alerts: InboundAlerts = InboundAlerts()
     reports: Reports = Reports()

@@ -18,13 +18,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tocsin.bootstrap.house import House
-from tocsin.bootstrap.watchers import heartbeats
+from tocsin.bootstrap.senders import expressions_of, heartbeats
 from tocsin.engine.credentials import API
+from tocsin.engine.errors import NotFound
 from tocsin.engine.intake import Receipt
 from tocsin.incident.alert import Alert
 from tocsin.incident.errors import PermissionRefused
 from tocsin.incident.policy import Role
-from tocsin.signals import alertmanager, datadog, generic, grafana, healthchecks, sentry, sns, uptime_kuma
+from tocsin.signals import alertmanager, datadog, generic, grafana, healthchecks, mapped, sentry, sns, uptime_kuma
 from tocsin.signals.heartbeat import Beats, told_apart
 from tocsin.web.auth import authorization, basic_password, house_of
 from tocsin.web.errors import Unauthenticated
@@ -57,12 +58,14 @@ _NOT_LET_IN = (
     "(Authorization: Bearer TOKEN, or ?token=TOKEN)"
 )
 ALERTMANAGER_API = "/api/v2/alerts"
+MAPPED = "/api/v1/alerts/mapped"
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
 def routes() -> list[Route]:
     taken = [Route(f"/api/v1/alerts/{name}", _taking(decode), methods=["POST"]) for name, decode in DECODERS.items()]
-    return [*taken, Route(ALERTMANAGER_API, _as_alertmanager, methods=["POST"])]
+    by_mapping = Route(f"{MAPPED}/{{name}}", _taking_mapped, methods=["POST"])
+    return [*taken, by_mapping, Route(ALERTMANAGER_API, _as_alertmanager, methods=["POST"])]
 
 
 async def take(house: House, alerts: list[Alert]) -> Response:
@@ -106,6 +109,17 @@ def _taking(decode: Decoder) -> Callable[[Request], Awaitable[Response]]:
         return await take(house, decode(await request.body(), at=house.desk.now()))
 
     return endpoint
+
+
+async def _taking_mapped(request: Request) -> Response:
+    """JSON of any shape, read as `[[sources.mappings]]` of that name says."""
+    house = house_of(request)
+    await authorize(request, house)
+    name = request.path_params["name"]
+    expressions = expressions_of(house.settings, name)
+    if expressions is None:
+        raise NotFound(f"no mapping {name!r}: declare it under [[sources.mappings]] in tocsin.toml")
+    return await take(house, mapped.decode(await request.body(), expressions, at=house.desk.now()))
 
 
 async def _as_alertmanager(request: Request) -> Response:
