@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import structlog
+
 from tocsin.config import Settings
 from tocsin.engine.core import Core
 from tocsin.engine.credentials import Credentials
@@ -18,6 +20,8 @@ from tocsin.engine.signing import Signer
 from tocsin.runbook.model import Reading
 
 Background = Callable[[], Awaitable[None]]
+log = structlog.get_logger()
+AGAIN_SECONDS = 5.0
 
 
 class SystemClock:
@@ -52,7 +56,9 @@ class House:
     async def start(self) -> None:
         """The engine turns and the sources are watched from now on. What an earlier process had in hand is taken up."""
         await self.engine.recover()
-        self._tasks = [asyncio.create_task(_forever(job)) for job in (self.engine.run, *self.background)]
+        self._tasks = [
+            asyncio.create_task(endlessly(job, self.troubles)) for job in (self.engine.run, *self.background)
+        ]
 
     async def stop(self) -> None:
         """Stops watching and turning; what was in hand is left to the next start."""
@@ -64,5 +70,14 @@ class House:
             await self.channels.close()
 
 
-async def _forever(job: Background) -> None:
-    await job()
+async def endlessly(job: Background, troubles: dict[str, str]) -> None:
+    """Runs the job until cancelled. One that breaks is said and begun again: a watch that ended looks like calm."""
+    name = job.__qualname__.partition(".")[0] if hasattr(job, "__qualname__") else type(job).__name__
+    while True:
+        try:
+            await job()
+            return
+        except Exception as exc:
+            log.exception("background_broke", job=name)
+            troubles[name] = f"it broke and was begun again: {type(exc).__name__}"
+        await asyncio.sleep(AGAIN_SECONDS)
