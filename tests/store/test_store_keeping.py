@@ -311,3 +311,10 @@ def _shared(factory: pytest.TempPathFactory) -> Store:
 
 def _fresh(tx: Tx) -> str:
     return keep(tx, number=tx.next_number()).id
+
+
+def test_a_number_too_large_for_a_database_is_nobodys(store: Store) -> None:
+    beyond = 10**30
+    assert store.read(lambda tx: tx.incident_numbered(beyond)) is None
+    assert store.read(lambda tx: tx.incidents(below=beyond)) == []
+    assert store.read(lambda tx: tx.timeline("1", after=beyond)) == []

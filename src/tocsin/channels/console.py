@@ -49,7 +49,8 @@ def block(message: Message) -> str:
     """The message as a person reads it, a rule above it and an empty line below."""
     lines = [f"== {message.kind.upper()} {headline(message)} ".ljust(WIDTH, "=")]
     if message.to is not None:
-        lines.append(f"to:          {one_line(message.to.person.name)} ({one_line(message.to.role)})")
+        role = f" ({one_line(message.to.role)})" if message.to.role else ""
+        lines.append(f"to:          {one_line(message.to.person.name)}{role}")
     if message.possible_duplicate:
         lines.append("note:        possibly sent before")
     lines += ["", *said(message).strip("\n").split("\n"), ""]

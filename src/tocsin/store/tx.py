@@ -23,6 +23,8 @@ _ALERT = msgspec.json.Decoder(Alert)
 _WORK = msgspec.json.Decoder(Work)
 _EVIDENCE = msgspec.json.Decoder(Evidence)
 _OVER = (Status.RESOLVED.value, Status.CLOSED.value)
+_LARGEST = 2**31 - 1
+"""The largest number that every database keeps; what people write into an address may be larger."""
 
 
 def _json(value: object) -> str:
@@ -41,7 +43,7 @@ class Tx:
         return self._incident(t.incident.c.id == id_)
 
     def incident_numbered(self, number: int) -> Incident | None:
-        return self._incident(t.incident.c.number == number)
+        return self._incident(t.incident.c.number == number) if number <= _LARGEST else None
 
     def open_incident_of(self, service: str) -> Incident | None:
         """The newest incident of the service that is not over; None when there is none."""
@@ -60,7 +62,7 @@ class Tx:
         if text:
             wanted = wanted.where(func.lower(c.title).contains(text.lower(), autoescape=True))
         if below is not None:
-            wanted = wanted.where(c.number < below)
+            wanted = wanted.where(c.number < min(below, _LARGEST))
         return [_STATE.decode(row.state) for row in self._c.execute(wanted)]
 
     def incident_counts(self) -> dict[str, int]:
@@ -121,7 +123,11 @@ class Tx:
     def timeline(self, incident_id: str, *, after: int = 0, limit: int | None = None) -> list[Entry]:
         """Entries with seq above `after`, in order. An event that this version does not know is left out."""
         c = t.event.c
-        wanted = select(c.seq, c.at, c.actor, c.data).where(c.incident_id == incident_id, c.seq > after).order_by(c.seq)
+        wanted = (
+            select(c.seq, c.at, c.actor, c.data)
+            .where(c.incident_id == incident_id, c.seq > min(after, _LARGEST))
+            .order_by(c.seq)
+        )
         found = (_entry(row) for row in self._c.execute(wanted.limit(limit)))
         return [entry for entry in found if entry is not None]
 

@@ -23,6 +23,7 @@ from tocsin.web.pages.errors import error_page
 
 log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
+_TICKETS = "/acknowledge/"
 CHALLENGE = 'Bearer realm="tocsin"'
 RETRY_SECONDS = "5"
 Reasons: TypeAlias = tuple[tuple[str, str], ...]
@@ -75,12 +76,17 @@ def respond(request: Request, exc: Exception) -> Response:
     """The answer to a request that ended in `exc`: a page when a browser asks for one, a problem document otherwise."""
     found = problem_of(exc)
     if found.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("request_failed", method=request.method, path=request.url.path, exc_info=exc)
+        log.error("request_failed", method=request.method, path=_loggable(request.url.path), exc_info=exc)
     if wants_page(request):
         page = error_page(request, found.status, found.title, found.detail)
         page.headers.update(found.headers)
         return page
     return document(found, instance=request.url.path)
+
+
+def _loggable(path: str) -> str:
+    """The path without the ticket of an acknowledge link, which is a secret."""
+    return f"{_TICKETS}..." if path.startswith(_TICKETS) else path
 
 
 def document(problem: Problem, *, instance: str) -> Response:
