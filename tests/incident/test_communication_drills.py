@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tocsin.incident import commands
 from tocsin.incident import events as e
 from tocsin.incident.drill import Drill
 from tocsin.incident.errors import CommandError, TransitionError
-from tocsin.incident.policy import Rules
+from tocsin.incident.policy import Policy, Rules
 from tocsin.incident.state import Status
 from tocsin.oncall.roster import Person, Roster
 
@@ -230,3 +232,17 @@ def test_closing_changes_no_public_word(drill: Drill) -> None:
     drill.command(lambda i, ctx: commands.close(i, ctx, reason="small"))
     assert drill.incident.status is Status.CLOSED
     assert words(drill)[-1] == "resolved"
+
+
+def test_a_runbook_without_templates_has_its_team_told_in_words_of_our_own(policy: Policy) -> None:
+    drill = Drill(dataclasses.replace(policy, runbook=replace(policy.runbook, templates=())))
+    drill.open("checkout down", severity="SEV2")
+    assert posted(drill, "Initial Alert").text.splitlines() == [
+        "INCIDENT: checkout down",
+        "Severity: SEV2",
+        "Impact: not known yet",
+        "Page: https://tocsin.example.com/incidents/1",
+    ]
+    drill.after(minutes=5)
+    drill.command(lambda i, ctx: commands.resolve(i, ctx, reason="a false alarm"))
+    assert "Duration: 5 min" in posted(drill, "Resolution").text

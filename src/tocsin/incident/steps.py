@@ -92,8 +92,8 @@ def resolved(incident: Incident, ctx: Context, *, reason: str, open_items: tuple
 def post(
     incident: Incident, ctx: Context, name: str, *, given: Mapping[str, str] | None = None, ended: bool = False
 ) -> tuple[e.Event, ...]:  # fmt: skip
-    """A template of the runbook, filled and posted; empty when the document has no such template."""
-    template = ctx.policy.runbook.template(name)
+    """A template of the runbook, or Tocsin's own of that name, filled and posted; empty when there is neither."""
+    template = templates.in_force(ctx.policy.runbook, name)
     if template is None:
         return ()
     link = ctx.policy.link.format(number=incident.number)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from tocsin.incident.state import Incident, Status
-from tocsin.runbook.model import Template
+from tocsin.runbook.model import Runbook, Template
 
 # not a ticked or empty box, not a Markdown link; other brackets only where the document's reader saw a blank
 _BLANK = re.compile(r"(@?)(?:\[(?![xX ]\])([^\[\]\n]+)\](?!\()|\{([^{}\n]+)\}|<([A-Za-z][\w -]*)>)")
@@ -41,12 +41,33 @@ _ASKS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 OPTIONAL = frozenset({"eta"})
 
+_OWN = (
+    Template(
+        "Initial Alert",
+        ("title", "severity", "impact", "link"),
+        "INCIDENT: [title]\nSeverity: [severity]\nImpact: [impact]\nPage: [link]",
+        0,
+    ),
+    Template(
+        "Resolution",
+        ("title", "duration", "impact", "cause"),
+        "RESOLVED: [title]\nDuration: [duration]\nImpact: [impact]\nRoot cause: [cause]",
+        0,
+    ),
+)
+"""What is posted where the runbook has no template of that name, in the shape of those most runbooks have."""
+
 
 class Filled(Struct, frozen=True):
     """A template's text, and the names of the facts that are still missing from it (each once, in order)."""
 
     text: str
     missing: tuple[str, ...]
+
+
+def in_force(runbook: Runbook, name: str) -> Template | None:
+    """The runbook's template of that name, else Tocsin's own; None when neither has one."""
+    return runbook.template(name) or next((own for own in _OWN if own.name == name), None)
 
 
 def asks(template: Template) -> tuple[str, ...]:
