@@ -71,3 +71,33 @@ def test_no_text_of_the_server_steers_the_terminal_or_breaks_a_line(text: str) -
     step = a.Step(text, 1, outcome="failed", reason=text)
     lines = [*render.shown(incident(title=text, runs=(a.Run("r", "done", steps=(step,)),)), NOW), *render.output(text)]
     assert not [c for line in lines for c in line if ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u202e\u2066"]
+
+
+def test_what_is_reminded_again_is_overdue_since_it_was_owed_and_not_until_the_next_reminder() -> None:
+    again = a.Deadline(NOW + timedelta(days=1), "a ticket", overdue=True, owed_at=NOW)
+    shown = render.owed([again], NOW + timedelta(minutes=5))[0]
+    assert shown.split() == ["OVERDUE", "5m", "12:00", "a", "ticket"]
+
+
+def test_a_mitigation_that_was_cut_off_has_an_unknown_outcome() -> None:
+    cut_off = a.Approval("1", "unknown", action="Restart", command="restart", expires_at=NOW)
+    assert render.approval(cut_off, 1, NOW)[0] == "1. Restart: outcome unknown"
+
+
+def test_nothing_is_watched_any_more_once_it_is_over() -> None:
+    watching = a.Verification("watching", NOW, NOW)
+    assert "Verification" in render.shown(incident(status="monitoring", verification=watching), NOW)
+    assert "Verification" not in render.shown(incident(status="resolved", verification=watching), NOW)
+
+
+def test_levels_without_indicators_are_listed_too() -> None:
+    book = a.Book(
+        severities=(a.BookSeverity("P1", "All is down"), a.BookSeverity("P2")),
+        indicators=(a.Indicator("P1", "No answer"),),
+    )
+    assert render.indicators(book, 7) == [
+        "P1: All is down",
+        "  - No answer",
+        "P2",
+        "Change it: tocsin severity 7 LEVEL",
+    ]

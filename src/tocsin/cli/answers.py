@@ -9,11 +9,14 @@ from msgspec import Struct, field
 
 
 class Deadline(Struct, frozen=True):
+    """`owed_at` is before `due_at` where that is only another reminder."""
+
     due_at: datetime
     what: str = ""
     who: str = ""
     kind: str = ""
     overdue: bool = False
+    owed_at: datetime | None = None
 
 
 class Item(Struct, frozen=True):
@@ -244,10 +247,16 @@ class Indicator(Struct, frozen=True):
     text: str
 
 
+class BookSeverity(Struct, frozen=True):
+    name: str
+    description: str = ""
+
+
 class Book(Struct, frozen=True):
     """The runbook in force."""
 
     procedures: tuple[BookProcedure, ...] = ()
     mitigations: tuple[BookMitigation, ...] = ()
     leaf_actions: tuple[BookMitigation, ...] = ()
+    severities: tuple[BookSeverity, ...] = ()
     indicators: tuple[Indicator, ...] = ()

@@ -16,6 +16,7 @@ WIDTH = 80
 OUTPUT_LIMIT = 1_000_000
 OVER = ("resolved", "closed")
 _INDENT = "  "
+_STATUS = {"unknown": "outcome unknown"}
 _HARM = {
     "read": "It only reads: ",
     "change": "It changes production: ",
@@ -41,7 +42,7 @@ def shown(incident: a.Incident, now: datetime) -> list[str]:
         *((f"{one_line(r.title)} ({r.status}, run {one_line(r.id)})", outcomes(r)) for r in incident.runs),
         ("Decision", decided(incident.decision, incident.number)),
         ("Mitigations", [line for one in incident.approvals for line in approval(one, incident.number, now)]),
-        ("Verification", _verified(incident.verification)),
+        ("Verification", _verified(incident)),
         ("Pages (UTC)", _pages(incident.pages)),
         ("Action items", _actions(incident.action_items, now)),
     ]
@@ -60,7 +61,9 @@ def brief(incident: a.Incident, now: datetime) -> list[str]:
 
 
 def owed(deadlines: Iterable[a.Deadline], now: datetime) -> list[str]:
-    return table([(_when(d, now), stamp(d.due_at, now), one_line(d.what), one_line(d.who)) for d in deadlines])
+    return table(
+        [(_when(d, now), stamp(d.owed_at or d.due_at, now), one_line(d.what), one_line(d.who)) for d in deadlines]
+    )
 
 
 def outcomes(run: a.Run) -> list[str]:
@@ -106,7 +109,7 @@ def decided(decision: a.Decision, number: int) -> list[str]:
 
 def approval(one: a.Approval, number: int, now: datetime) -> list[str]:
     """A proposal with its command as it would run, and whose yes is still needed."""
-    lines = [f"{one_line(one.id)}. {one_line(one.action)}: {one.status}"]
+    lines = [f"{one_line(one.id)}. {one_line(one.action)}: {_STATUS.get(one.status, one.status)}"]
     lines += [f"   $ {line}" for line in clean(one.command).splitlines()]
     lines += [f"   {one_line(k)} = {one_line(v)}" for k, v in one.values.items()]
     if one.reason:
@@ -183,14 +186,17 @@ def mitigations(book: a.Book, number: int) -> list[str]:
     return [*lines, f"Propose one: tocsin mitigate {number} {one_line(can[0].slug)}"]
 
 
-def indicators(book: a.Book) -> list[str]:
-    """What speaks for each severity."""
+def indicators(book: a.Book, number: int) -> list[str]:
+    """Every severity and what speaks for it, and how one is chosen."""
+    about = {s.name: s.description for s in book.severities}
     lines: list[str] = []
-    for name in dict.fromkeys(i.severity for i in book.indicators):
-        lines.append(one_line(name))
+    for name in dict.fromkeys((*about, *(i.severity for i in book.indicators))):
+        lines += wrapped(one_line(name) + (f": {one_line(about[name])}" if about.get(name) else ""))
         for i in book.indicators:
             lines += wrapped(f"- {one_line(i.text)}", indent=_INDENT) if i.severity == name else []
-    return lines or ["The runbook names no indicators."]
+    if not lines:
+        return ["The runbook names no severities."]
+    return [*lines, f"Change it: tocsin severity {number} LEVEL"]
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -261,8 +267,9 @@ def _leaf(leaf: a.Leaf, number: int) -> list[str]:
     return lines
 
 
-def _verified(v: a.Verification | None) -> list[str]:
-    if v is None:
+def _verified(incident: a.Incident) -> list[str]:
+    v = incident.verification
+    if v is None or (v.status == "watching" and incident.status in OVER):
         return []
     until = f": until {stamp(v.earliest_at)} UTC at the earliest, {stamp(v.latest_at)} at the latest"
     return wrapped(v.status + (until if v.status == "watching" else f": {v.reason}" if v.reason else ""))
@@ -296,7 +303,8 @@ def _reason(found: a.Step) -> str:
 
 
 def _when(d: a.Deadline, now: datetime) -> str:
-    return f"OVERDUE {span(now - d.due_at)}" if d.overdue or d.due_at < now else _in(d.due_at - now)
+    owed_at = d.owed_at or d.due_at
+    return f"OVERDUE {span(now - owed_at)}" if d.overdue or owed_at < now else _in(owed_at - now)
 
 
 def _in(length: timedelta) -> str:

@@ -101,7 +101,7 @@ def severity(
     from tocsin.cli import responding
 
     if level is None:
-        raise typer.Exit(responding.severities(as_json=json))
+        raise typer.Exit(responding.severities(number, as_json=json))
     body = {"severity": level, "reason": because}
     raise typer.Exit(responding.command(number, "severity", body, as_json=json))
 

@@ -79,12 +79,12 @@ def timeline(number: int, *, after: int, as_json: bool) -> int:
     return told(show)
 
 
-def severities(*, as_json: bool) -> int:
-    """The runbook's indicators, to choose a severity by."""
+def severities(number: int, *, as_json: bool) -> int:
+    """The runbook's levels and their indicators, to choose a severity by."""
 
     def show(server: Client) -> int:
         answer = server.get("/runbook")
-        return _shown(answer, as_json, lambda: render.indicators(answer.read(a.Book)))
+        return _shown(answer, as_json, lambda: render.indicators(answer.read(a.Book), number))
 
     return told(show)
 

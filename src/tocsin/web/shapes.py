@@ -34,10 +34,14 @@ class AlertsJson(TypedDict):
 
 
 class DeadlineJson(TypedDict):
-    """`what` is owed by `who`, a role or a person; `overdue` is as of the answer."""
+    """`what` is owed by `who`, a role or a person; `overdue` is as of the answer.
+
+    `due_at` is when something happens next; `owed_at` is before it where that is only another reminder.
+    """
 
     kind: str
     due_at: Instant
+    owed_at: Instant
     what: str
     who: str
     key: str

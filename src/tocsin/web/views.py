@@ -140,6 +140,7 @@ def deadline(owed: Deadline, now: datetime) -> s.DeadlineJson:
     return {
         "kind": owed.kind.value,
         "due_at": instant(owed.due_at),
+        "owed_at": instant(owed.owed_at or owed.due_at),
         "what": owed.what,
         "who": owed.who,
         "key": owed.key,
