@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from bench import checking, commandline, due, ingest, paging, room, starting
+from bench import checking, commandline, decoding, due, ingest, paging, room, starting
 from bench.figures import Figure, table
 
 MEASURES: Mapping[str, Callable[[], list[Figure]]] = {
@@ -18,6 +18,7 @@ MEASURES: Mapping[str, Callable[[], list[Figure]]] = {
     "ingest": ingest.measure,
     "paging": paging.measure,
     "checking": checking.measure,
+    "decoding": decoding.measure,
     "due": due.measure,
 }
 

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from fastapi import FastAPI
 
 from tocsin.web.alerts import DECODERS
+from tocsin.web.openapi_senders import senders
 from tocsin.web.problems import MEDIA_TYPE
 
 Schema: TypeAlias = dict[str, Any]
@@ -53,6 +54,7 @@ def _completed(schema: Schema) -> Schema:
                 operation["security"] = [{"token": []}]
     parts.setdefault("schemas", {}).update({_RECEIPTS: _receipts(), _PROBLEM: _problem()})
     schema["paths"] |= {f"/api/v1/alerts/{source}": {"post": _intake(source)} for source in DECODERS}
+    schema["paths"] |= senders()
     return schema
 
 
