@@ -1,6 +1,8 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from tocsin.config import Settings, check_against
 from tocsin.runbook.model import Runbook, Rung, Severity
 
@@ -69,3 +71,13 @@ def test_the_role_paged_first_must_be_held(read: Read) -> None:
     assert check_against(given, RUNBOOK) == (
         'tocsin.toml:6: [escalation] first: nobody holds "Oncall": did you mean "On-call"?',
     )
+
+
+def test_without_a_matrix_somebody_must_be_on_call(read: Read) -> None:
+    bare = replace(RUNBOOK, escalation=())
+    held = '[people.ana]\n[roles]\n"On-call" = "ana"\n'
+    other = '[people.ana]\n[roles]\n"Pager" = "ana"\n'
+    assert check_against(read(held), bare) == ()
+    assert check_against(read(other + '[escalation]\nfirst = "Pager"\n'), bare) == ()
+    (problem,) = check_against(read(other), bare)
+    assert problem.startswith('tocsin.toml:2: [roles] nobody holds "On-call", who is paged when an incident opens')

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tocsin.incident import commands
 from tocsin.incident import events as e
 from tocsin.incident.drill import Drill
 from tocsin.incident.errors import CommandError, TransitionError
-from tocsin.incident.policy import AfterAcknowledge, Rules
+from tocsin.incident.policy import AfterAcknowledge, Policy, Rules
 from tocsin.incident.work import Send
 from tocsin.oncall.roster import Always, ContactRule, Person, Roster
+from tocsin.runbook.model import Rung
 
 
 def informed(drill: Drill) -> list[str]:
@@ -28,6 +31,13 @@ def escalate(drill: Drill, role: str | None = None, *, by: str = "Ana") -> list[
 @pytest.mark.parametrize("severity", ["SEV1", "SEV2", "SEV3", "SEV4"])
 def test_opening_pages_on_call_in_every_severity(drill: Drill, severity: str) -> None:
     assert drill.open(severity=severity).pages() == ["On-call"]
+
+
+def test_a_level_without_a_rung_pages_the_first_role_of_the_matrix(policy: Policy) -> None:
+    matrix = (Rung("SEV1", timedelta(minutes=15), "Pager", 1), Rung("SEV1", timedelta(minutes=30), "Director", 1))
+    roster = Roster({"ana": Person("ana", "Ana")}, {"Pager": Always(("ana",))})
+    small = dataclasses.replace(policy, runbook=replace(policy.runbook, escalation=matrix), roster=roster)
+    assert Drill(small).open(severity="SEV4").pages() == ["Pager"]
 
 
 def test_the_fifteen_minute_rung_pages_on_call_again(drill: Drill) -> None:

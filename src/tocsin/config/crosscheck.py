@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tocsin.config.lines import KeyPath
 from tocsin.config.model import Settings
 from tocsin.config.problems import did_you_mean
+from tocsin.incident.policy import FIRST_ROLE
 from tocsin.oncall.roster import EVERY_OTHER
 from tocsin.runbook.model import Runbook
 
@@ -44,6 +45,12 @@ def _unheld(settings: Settings, runbook: Runbook) -> Iterator[tuple[KeyPath, str
                 f'nobody holds "{role}" ({where}): add "{role}" = "a person" or "schedule:a schedule"',
             )
     first = settings.escalation.first
+    if not runbook.escalation and not first and FIRST_ROLE.casefold() not in held:
+        yield (
+            ("roles", FIRST_ROLE),
+            f'nobody holds "{FIRST_ROLE}", who is paged when an incident opens, since {runbook.file} has no escalation '
+            f'matrix: add "{FIRST_ROLE}" = "a person" or "schedule:a schedule", or name another as [escalation] first',
+        )
     if first and first.casefold() not in held:
         yield (
             ("escalation", "first"),

@@ -66,11 +66,14 @@ class Policy:
         return level.response or self.rules.immediate
 
     def first_role(self, severity: str) -> str:
-        """Who is paged when the incident opens: the lowest rung's role (the response flow's first box)."""
+        """Who is paged when the incident opens: the lowest rung's role (the response flow's first box).
+
+        A level without a rung takes the matrix's first, without a matrix `FIRST_ROLE`: somebody hears of every incident.
+        """
         if self.rules.first_role:
             return self.rules.first_role
-        rungs = self.runbook.rungs(severity)
-        return rungs[0].to if rungs else "On-call"
+        rungs = self.runbook.rungs(severity) or self.runbook.escalation
+        return rungs[0].to if rungs else FIRST_ROLE
 
     def rungs(self, severity: str) -> tuple[Rung, ...]:
         return self.runbook.rungs(severity)
@@ -96,6 +99,7 @@ class Policy:
         return (names[min(rank, len(names) - 1)] if names else "SEV1"), f"{said}: level {rank + 1} by default"
 
 
+FIRST_ROLE = "On-call"
 _RANK = {
     "critical": 0,
     "page": 0,
