@@ -6,6 +6,7 @@ import asyncio
 import re
 import secrets
 import socket
+import sys
 import tempfile
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
@@ -17,7 +18,7 @@ from tocsin.cli.complaints import FAILED, complain
 from tocsin.cli.demo_player import Player, StoryError
 from tocsin.cli.logs import set_up_logs
 from tocsin.cli.serve import PortTaken, greet, listen, run
-from tocsin.config import SettingsError, default_runbook
+from tocsin.config import Settings, SettingsError, default_runbook
 from tocsin.lab.alerting import Alerting, Receiver
 from tocsin.lab.errors import LabError
 from tocsin.lab.production import Production
@@ -65,7 +66,7 @@ async def _demo(folder: Path, listener: socket.socket, *, headless: bool, fast: 
             Receiver(f"http://127.0.0.1:{port}/api/v1/alerts/alertmanager", token),
             prometheus_url=production.prometheus_url,
         )
-        serving = asyncio.create_task(run(house, listener, ready=lambda: greet(settings, house)))
+        serving = asyncio.create_task(run(house, listener, ready=lambda: _greet(settings, house, headless=headless)))
         alerting.start()
         stack.push_async_callback(asyncio.to_thread, alerting.stop)
         breaking = asyncio.create_task(_break(production))
@@ -114,6 +115,17 @@ def _explain(fast: bool) -> None:
         "Ctrl-C ends everything; nothing is left behind.\n",
         flush=True,
     )
+
+
+def _greet(settings: Settings, house: House, *, headless: bool) -> None:
+    greet(settings, house)
+    if not headless:
+        token = f"$({sys.argv[0]} token create Ana --role commander --database sqlite:///{house.database})"
+        print(
+            f'From a terminal, as Ana:\n  export TOCSIN_URL={settings.public_url} TOCSIN_TOKEN="{token}"\n'
+            f"  {sys.argv[0]} list",
+            flush=True,
+        )
 
 
 def _write_settings(folder: Path, production: Production, *, port: int, token: str, fast: bool) -> Path:
