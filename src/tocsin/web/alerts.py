@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -57,6 +58,7 @@ _NOT_LET_IN = (
     "send the token of [sources.alerts], or an API token with the role responder "
     "(Authorization: Bearer TOKEN, or ?token=TOKEN)"
 )
+log = structlog.get_logger()
 ALERTMANAGER_API = "/api/v2/alerts"
 MAPPED = "/api/v1/alerts/mapped"
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
@@ -76,6 +78,10 @@ async def take(house: House, alerts: list[Alert]) -> Response:
 
 async def hand_over(house: House, alerts: list[Alert]) -> list[Receipt]:
     """What came of each alert, once all of them, and the heartbeats that they beat, are durable."""
+    for asking in (alert for alert in alerts if alert.name == sns.CONFIRMATION):
+        log.warning(
+            "sns_topic_to_confirm", topic=asking.labels.get("topic"), see=f"/api/v1/alerts?q={sns.CONFIRMATION}"
+        )
     kept, beaten = told_apart(alerts, heartbeats(house.settings))
     receipts = await house.desk.receive(kept)
     if beaten:
