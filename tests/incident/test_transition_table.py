@@ -44,6 +44,7 @@ EVENTS: tuple[e.Event, ...] = (
     e.Answered("recent-deployment", "yes", "deployed at 02:55"),
     e.MitigationProposed("1", "rollback", "Rollback", "undo", StepClass.CHANGE, 1, LATER, "b" * 64, {"x": "y"}),
     e.MitigationApproved("1"),
+    e.GlassBroken("1", "nobody is awake"),
     e.MitigationRejected("1", "no"),
     e.ApprovalExpired("1"),
     e.MitigationStarted("1"),

@@ -210,10 +210,13 @@ async def test_two_people_must_approve_what_destroys(opener: Opener, tmp_path: P
     await site.declare()
     proposed = (await site.post("/1/mitigations/rollback", status=202))["approval"]
     assert (proposed["class"], proposed["needs"]) == ("destructive", 2)
+    early = await site.ask.post("/api/v1/incidents/1/approvals/1", json={"decision": "approve"})
+    assert "takes the commander" in refusal(early, 403)["detail"]
+    await site.post("/1/acknowledge")  # the incident's own commander is one
     await site.post("/1/approvals/1", {"decision": "approve"})
     again = await site.ask.post("/api/v1/incidents/1/approvals/1", json={"decision": "approve"})
     assert "another person" in refusal(again, 409)["detail"]
-    dana = await site.of(Role.RESPONDER, name="Dana")
+    dana = await site.of(Role.COMMANDER, name="Dana")
     answer = await dana.post("/api/v1/incidents/1/approvals/1", json={"decision": "approve"})
     assert (answer.json()["approval"]["status"], answer.json()["approval"]["approved_by"]) == (
         "approved",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import httpx
 
 from tocsin.bootstrap.house import House, SystemClock
+from tocsin.bootstrap.linked import linked_documents
 from tocsin.bootstrap.watchers import watchers
 from tocsin.channels.console import Console
 from tocsin.channels.email import Email
@@ -22,7 +24,7 @@ from tocsin.engine.desk import Desk
 from tocsin.engine.intake import Service
 from tocsin.engine.loop import Engine
 from tocsin.engine.policies import Policies
-from tocsin.engine.ports import Channel, Clock, Runner
+from tocsin.engine.ports import Channel, Clock
 from tocsin.engine.running import StepWorker
 from tocsin.engine.sending import Channels, Sender
 from tocsin.engine.signing import Signer
@@ -31,9 +33,11 @@ from tocsin.feeds import feeds
 from tocsin.incident.alert import Alert, AlertStatus
 from tocsin.incident.policy import Policy
 from tocsin.procedures.adapter import StepRunner
-from tocsin.runbook.model import Reading
+from tocsin.procedures.cluster import KubectlCluster
+from tocsin.runbook.model import Reading, Runbook
 from tocsin.runbook.reader import read
 from tocsin.store.database import Store
+from tocsin.store.tx import Tx
 
 
 def read_runbook(path: Path) -> tuple[Reading, str]:
@@ -62,11 +66,13 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
     wrong = check_against(settings, reading.runbook)
     if wrong:
         raise SettingsError(wrong)
+    documents = linked_documents(reading, text, settings.runbook)
     policy = Policy(
         reading.runbook,
         roster(settings, feeds=feeds(settings), runbook=reading.runbook),
         rules(settings),
         link=settings.public_url.rstrip("/") + "/incidents/{number}",
+        linked=tuple(document for document, _ in documents),
     )
     channels = Channels(_channels(settings))
     channels.policy = policy
@@ -78,10 +84,15 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
     prometheus = (
         Prometheus(settings.sources.prometheus.url, httpx.AsyncClient()) if settings.sources.prometheus else None
     )
-    runner: Runner = StepRunner.of(settings.procedures, clock=clock, prometheus=prometheus)
-    desk = Desk(core, runner, [Service(name, dict(s.match)) for name, s in settings.services.items()])
+    runner = StepRunner.of(settings.procedures, clock=clock, prometheus=prometheus)
+    cluster = KubectlCluster(runner.shell)
+    services = [Service(name, dict(s.match)) for name, s in settings.services.items()]
+    desk = Desk(core, runner, services, cluster=cluster)
     engine = Engine(
-        core, Sender(core, channels, signer, owner=owner), StepWorker(core, runner, owner=owner), owner=owner
+        core,
+        Sender(core, channels, signer, owner=owner),
+        StepWorker(core, runner, owner=owner, cluster=cluster),
+        owner=owner,
     )
     house = House(
         settings=settings,
@@ -96,7 +107,7 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
         database=str(store.path),
         alert_token=settings.sources.alerts.token.get_secret_value() if settings.sources.alerts.token else None,
     )
-    _keep_runbook(store, reading, text, clock.now())
+    _keep_runbooks(store, [(reading.runbook, text), *documents], clock.now())
     house.background = watchers(
         settings,
         desk,
@@ -133,9 +144,14 @@ def _kept_secret(store: Store) -> str:
     return kept
 
 
-def _keep_runbook(store: Store, reading: Reading, text: str, now: datetime) -> None:
-    runbook = reading.runbook
-    store.write(lambda tx: tx.put_runbook(runbook.digest, runbook.file, text, now)).result()
+def _keep_runbooks(store: Store, documents: Sequence[tuple[Runbook, str]], now: datetime) -> None:
+    """Keeps each document by its digest, for the incidents that open with it."""
+
+    def keep(tx: Tx) -> None:
+        for document, text in documents:
+            tx.put_runbook(document.digest, document.file, text, now)
+
+    store.write(keep).result()
 
 
 def _left_firing(store: Store) -> list[Alert]:

@@ -1,55 +1,57 @@
-"""The documents that the runbook links to, read from beside it at start. One level; no link leads out of its folder."""
+"""The documents that the runbook names, read from beside it at start. What they name in turn is not followed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote
 
 import structlog
+from msgspec.structs import replace
 
-from tocsin.runbook.model import Runbook
+from tocsin.runbook.model import Reading, Runbook
 from tocsin.runbook.reader import read
+from tocsin.runbook.siblings import targets
 
 log = structlog.get_logger()
-MOST = 32
 LARGEST = 1024 * 1024
-_MARKDOWN = (".md", ".markdown")
+FOLDERS = 4
+"""A path is sought beside the runbook, then from each folder above it: `docs/runbooks/rollback.md`."""
 
 
-def linked_documents(runbook: Runbook, path: Path) -> list[tuple[Runbook, str]]:
-    """Each linked document with its text, in the order of the links, those without a procedure left out.
+def linked_documents(reading: Reading, text: str, path: Path) -> list[tuple[Runbook, str]]:
+    """Each named document with its text, in the order of the names; those without a procedure are left out.
 
-    A document that is not there, not UTF-8 or larger than `LARGEST` bytes is logged and passed over: an incident runs
-    without it.
+    `text` is the runbook's, which lies at `path`. A document that is not UTF-8 or larger than `LARGEST` bytes is logged
+    and passed over: an incident runs without it.
     """
-    found: list[tuple[Runbook, str]] = []
-    folder = path.resolve().parent
-    for file in list(_files(runbook, folder))[:MOST]:
-        if file == path.resolve():
+    here = path.resolve()
+    found: dict[Path, tuple[Runbook, str]] = {}
+    for target in targets(reading, text):
+        file = _sought(target, here)
+        said = _text(file) if file is not None and file != here and file not in found else None
+        if file is None or said is None:
             continue
-        try:
-            if file.stat().st_size > LARGEST:
-                raise OSError(f"larger than {LARGEST} bytes")
-            text = file.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as exc:
-            log.warning("linked_document_not_read", file=file.name, reason=str(exc))
-            continue
-        document = read(text, file=str(file.relative_to(folder))).runbook
+        document = read(said, file=target).runbook
         if document.procedures:
-            found.append((document, text))
-    return found
+            found[file] = (replace(document, links=()), said)
+    return list(found.values())
 
 
-def _files(runbook: Runbook, folder: Path) -> Iterator[Path]:
-    """The Markdown files below the folder that links lead to, each once."""
-    seen: set[Path] = set()
-    for link in runbook.links:
-        target = unquote(link.target.partition("#")[0])
-        if "://" in target or "\0" in target or target.startswith(("/", "mailto:")):
-            continue
+def _sought(target: str, here: Path) -> Path | None:
+    for folder in list(here.parents)[:FOLDERS]:
         file = (folder / target).resolve()
-        below = file.is_relative_to(folder) and file.suffix.casefold() in _MARKDOWN
-        if below and file not in seen and file.is_file():
-            seen.add(file)
-            yield file
+        try:
+            if file.is_file():
+                return file
+        except (OSError, ValueError):  # a name that no file can have
+            return None
+    return None
+
+
+def _text(file: Path) -> str | None:
+    try:
+        if file.stat().st_size > LARGEST:
+            raise OSError(f"larger than {LARGEST} bytes")
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as exc:
+        log.warning("linked_document_not_read", file=file.name, reason=str(exc))
+        return None

@@ -56,6 +56,8 @@ def block(message: Message) -> str:
     lines += ["", *said(message).strip("\n").split("\n"), ""]
     if message.acknowledge_url:
         lines.append(f"acknowledge: {one_line(message.acknowledge_url, limit=2000)}")
+    if message.approve_url:
+        lines.append(f"decide:      {one_line(message.approve_url, limit=2000)}")
     lines.append(f"incident:    {one_line(message.incident.link, limit=2000)}")
     lines.append(f"message:     {one_line(message.idempotency_key)}")
     return "\n".join(lines) + "\n\n"

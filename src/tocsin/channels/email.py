@@ -116,6 +116,8 @@ def _plain(message: Message) -> str:
     lines += [said(message), ""]
     if message.acknowledge_url:
         lines.append(f"Acknowledge: {one_line(message.acknowledge_url, limit=2000)}")
+    if message.approve_url:
+        lines.append(f"Approve or reject: {one_line(message.approve_url, limit=2000)}")
     lines.append(f"Incident: {one_line(message.incident.link, limit=2000)}")
     return "\n".join(lines) + "\n"
 
@@ -126,6 +128,9 @@ def _html(message: Message) -> str:
     if message.kind == "page" and _is_web(message.acknowledge_url):
         url = escape(message.acknowledge_url or "")
         button = f'<p style="margin:24px 0"><a href="{url}" style="{_BUTTON}">Acknowledge</a></p>'
+    if _is_web(message.approve_url):
+        url = escape(message.approve_url or "")
+        button += f'<p style="margin:24px 0"><a href="{url}" style="{_BUTTON}">Approve or reject</a></p>'
     link = escape(message.incident.link) if _is_web(message.incident.link) else ""
     footer = f'<p><a href="{link}">Open incident #{message.incident.number}</a></p>' if link else ""
     return (

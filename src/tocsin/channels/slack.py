@@ -103,6 +103,8 @@ def _buttons(message: Message) -> list[dict[str, Any]]:
     buttons = []
     if message.kind == "page" and _fits(message.acknowledge_url):
         buttons.append(_button("Acknowledge", message.acknowledge_url or "", style="primary"))
+    if _fits(message.approve_url):
+        buttons.append(_button("Approve or reject", message.approve_url or ""))
     if _fits(message.incident.link):
         buttons.append(_button("Open incident", message.incident.link))
     return buttons

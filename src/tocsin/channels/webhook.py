@@ -22,7 +22,8 @@ class Addressee(Struct, frozen=True):
 
 
 class Posted(Struct, frozen=True):
-    """The body. `to` is null for what concerns the whole team; `acknowledge_url` is there on pages alone."""
+    """The body. `to` is null for what concerns the whole team; `acknowledge_url` is there on pages alone, `approve_url`
+    where this person may decide a proposed mitigation."""
 
     kind: str
     idempotency_key: str
@@ -32,6 +33,7 @@ class Posted(Struct, frozen=True):
     text: str
     possible_duplicate: bool
     acknowledge_url: str | UnsetType = UNSET
+    approve_url: str | UnsetType = UNSET
 
 
 class Webhook:
@@ -78,6 +80,7 @@ def posted(message: Message) -> Posted:
         text=clean(message.text),
         possible_duplicate=message.possible_duplicate,
         acknowledge_url=message.acknowledge_url or UNSET,
+        approve_url=message.approve_url or UNSET,
     )
 
 

@@ -28,7 +28,7 @@ from tocsin.config.scalars import (
 )
 from tocsin.config.sources import Sources
 from tocsin.config.table import Table
-from tocsin.incident.policy import AfterAcknowledge
+from tocsin.incident.policy import AfterAcknowledge, Role
 
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
@@ -78,7 +78,12 @@ class StatusPage(Table):
 
 
 class Approvals(Table):
+    """`change` and `destructive` are the least roles that may approve such a command. Where it is "commander", the
+    incident's own commander may too."""
+
     expire: PositiveDuration = timedelta(minutes=30)
+    change: Role = Role.RESPONDER
+    destructive: Role = Role.COMMANDER
 
 
 class Procedures(Table):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, Strict, field_validator, model_validator
@@ -29,13 +29,17 @@ class NotifyRule(Table):
 
 
 class PersonTable(Table):
-    """One person; the key of the table is the id. `name` is the id when not given."""
+    """One person; the key of the table is the id. `name` is the id when not given.
+
+    `access` is what the links in messages to this person let them do.
+    """
 
     name: Name | None = None
     email: Email | None = None
     phone: Name | None = None
     slack: Name | None = None
     notify: tuple[NotifyRule, ...] = ()
+    access: Literal["viewer", "responder", "commander", "admin"] = "responder"
 
 
 class OverrideTable(Table):

@@ -50,6 +50,8 @@ def rules(settings: Settings) -> Rules:
         after_acknowledge=settings.escalation.after_acknowledge,
         first_role=settings.escalation.first,
         approval_expires=settings.approvals.expire,
+        approve_change=settings.approvals.change,
+        approve_destructive=settings.approvals.destructive,
         publish_automatically=settings.status_page.automatic,
         severity_labels=dict(settings.severity),
     )
@@ -58,7 +60,10 @@ def rules(settings: Settings) -> Rules:
 def _person(settings: Settings, id_: str) -> Person:
     given = settings.people[id_]
     notify = tuple(ContactRule(rule.after, rule.via) for rule in sorted(given.notify, key=lambda r: r.after))
-    return Person(id_, given.name or id_, email=given.email, phone=given.phone, slack=given.slack, notify=notify)
+    return Person(
+        id_, given.name or id_, email=given.email, phone=given.phone, slack=given.slack, notify=notify,
+        access=given.access,
+    )  # fmt: skip
 
 
 def _holders(holders: tuple[str, ...], schedules: Mapping[str, Shifts]) -> Shifts:

@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
 from tocsin.diagnosis.answering import answer as decide_answer
 from tocsin.diagnosis.walk import Position, walk
+from tocsin.engine.asking import Asked, suggested
 from tocsin.engine.core import Committed, Core, Decision, new_id
 from tocsin.engine.errors import NotFound
 from tocsin.engine.intake import Receipt, Service, receive
 from tocsin.engine.ledger import Ledger, is_number
 from tocsin.engine.live import News
-from tocsin.engine.ports import Runner
+from tocsin.engine.ports import Cluster, NoCluster, Runner
 from tocsin.engine.records import AlertRecord, Evidence
-from tocsin.engine.running import mitigation_step, of_mitigation, refusals
-from tocsin.engine.signing import Ticket
-from tocsin.incident import commands, mitigations
+from tocsin.engine.running import as_step, of_mitigation, refusals
+from tocsin.engine.signing import ApprovalTicket, Ticket
+from tocsin.incident import commands, library, mitigations
 from tocsin.incident import events as e
 from tocsin.incident.alert import Alert, AlertStatus
 from tocsin.incident.deadlines import Deadline, deadlines
-from tocsin.incident.errors import CommandError, TransitionError
-from tocsin.incident.policy import TOCSIN, Actor, Context, Policy
+from tocsin.incident.errors import CommandError, PermissionRefused, TransitionError
+from tocsin.incident.mitigations import NOWHERE, Footing
+from tocsin.incident.policy import TOCSIN, Actor, Context, Policy, Role
 from tocsin.incident.state import Incident
-from tocsin.runbook.model import Procedure
+from tocsin.runbook.model import Mitigation, Procedure, Step
 
 
 class Desk:
     """Every `ref` is an incident's id or number. Raises NotFound, TransitionError, CommandError, PermissionRefused."""
 
-    def __init__(self, core: Core, runner: Runner, services: Sequence[Service]) -> None:
+    def __init__(
+        self, core: Core, runner: Runner, services: Sequence[Service], *, cluster: Cluster | None = None
+    ) -> None:  # fmt: skip
         self.core = core
         self._runner = runner
+        self._cluster = cluster or NoCluster()
         self.services = tuple(services)
 
     @property
@@ -192,23 +198,100 @@ class Desk:
     async def propose(
         self, ref: str, actor: Actor, *, slug: str, values: Mapping[str, str] | None = None
     ) -> tuple[Incident, str]:
-        """Proposes a mitigation; the incident and the approval's id."""
+        """Proposes a mitigation, or a step of a procedure (`slug#2`); the incident and the approval's id."""
         given = dict(values or {})
+        footing = await self._footing(await self.incident(ref), slug, given)
 
         def decide(i: Incident, ctx: Context) -> Sequence[e.Event]:
-            mitigation = ctx.policy.runbook.mitigation(slug)
-            if mitigation is None:
-                raise NotFound(f"the runbook has no mitigation {slug!r}")
-            step = mitigation_step(ctx.policy, slug)
-            if step is not None:
-                _refuse(self._runner.refuses(step, given))
-            return mitigations.propose(i, ctx, mitigation, values=given)
+            found = self._action(ctx.policy, slug, given)
+            return mitigations.propose(i, ctx, found, values=given, footing=footing)
+
+        incident = await self._decide(ref, actor, decide)
+        return incident, incident.approvals[-1].id
+
+    async def break_glass(
+        self, ref: str, actor: Actor, *, slug: str, reason: str, values: Mapping[str, str] | None = None
+    ) -> tuple[Incident, str]:
+        """Runs a mitigation at once, unapproved, by an admin's word; the incident and the approval's id."""
+        given = dict(values or {})
+        footing = await self._footing(await self.incident(ref), slug, given)
+
+        def decide(i: Incident, ctx: Context) -> Sequence[e.Event]:
+            found = self._action(ctx.policy, slug, given)
+            return mitigations.break_glass(i, ctx, found, values=given, footing=footing, reason=reason)
 
         incident = await self._decide(ref, actor, decide)
         return incident, incident.approvals[-1].id
 
     async def approve(self, ref: str, actor: Actor, *, approval: str) -> Incident:
-        return await self._decide(ref, actor, lambda i, ctx: mitigations.approve(i, ctx, approval))
+        """One person's yes. What does not hold any more is ended, so that it can be proposed again, and refused."""
+        incident = await self.incident(ref)
+        found = incident.approval(approval)
+        footing = await self._footing(incident, found.slug, found.values) if found else None
+        try:
+            return await self._decide(
+                incident.id, actor, lambda i, ctx: mitigations.approve(i, ctx, approval, footing=footing)
+            )
+        except TransitionError:
+            await self._decide(
+                incident.id, TOCSIN, lambda i, ctx: mitigations.expire_outdated(i, ctx, approval, footing=footing)
+            )
+            raise
+
+    async def decide_by_ticket(self, ticket: ApprovalTicket, *, decision: str, reason: str = "") -> Incident:
+        """Approves or rejects as the person a signed link names, with the access that the settings give them."""
+        incident = await self.incident(ticket.incident_id)
+        found = incident.approval(ticket.approval)
+        if found is None or found.binding != ticket.binding:
+            raise TransitionError("this link is of another proposal")
+        actor = self.bearer(ticket.person)
+        if decision == "approve":
+            return await self.approve(incident.id, actor, approval=ticket.approval)
+        return await self.reject(incident.id, actor, approval=ticket.approval, reason=reason)
+
+    def bearer(self, person: str) -> Actor:
+        """Whoever holds a link made for this person, as an actor. Raises PermissionRefused for one who is gone."""
+        found = self.policy.roster.person(person)
+        if found is None:
+            raise PermissionRefused(f"{person} is not among the people of this house any more")
+        return Actor(found.name, Role(found.access))
+
+    async def values(self, ref: str, slug: str, *, mitigation: bool = False) -> list[Asked]:
+        """What a procedure, or a mitigation, asks for, with what there is to choose from. Nothing is filled in."""
+        incident = await self.incident(ref)
+        policy = self.policy_of(incident)
+        steps, environment = _steps_of(policy, slug, mitigation=mitigation)
+        labels = [r.alert for r in await self.alerts(ref=incident.id)]
+        wanted = {p.name: (p, step) for step in steps for p in reversed(step.placeholders)}
+        looked = await asyncio.gather(
+            *(self._cluster.choices(p, step, environment=environment) for p, step in wanted.values())
+        )
+        return [
+            Asked(
+                p,
+                choices,
+                tuple(s for s in suggested(p, labels) if not self._runner.refuses(step, {p.name: s.value}).get(p.name)),
+            )
+            for (p, step), choices in zip(wanted.values(), looked, strict=True)
+        ]
+
+    async def _footing(self, incident: Incident, slug: str, values: Mapping[str, str]) -> Footing:
+        """Where the mitigation would act now; nowhere when the values cannot be used anyway."""
+        found = library.mitigation(self.policy_of(incident), slug)
+        if found is None or found.mitigation.command is None:
+            return NOWHERE
+        step = as_step(found.mitigation)
+        if self._runner.refuses(step, dict(values)):
+            return NOWHERE
+        return await self._cluster.footing(step, environment=found.environment, values=values)
+
+    def _action(self, policy: Policy, slug: str, values: dict[str, str]) -> Mitigation:
+        found = library.mitigation(policy, slug)
+        if found is None:
+            raise NotFound(f"the runbook has no mitigation {slug!r}")
+        if found.mitigation.command is not None:
+            _refuse(self._runner.refuses(as_step(found.mitigation), values))
+        return found.mitigation
 
     async def reject(self, ref: str, actor: Actor, *, approval: str, reason: str = "") -> Incident:
         return await self._decide(ref, actor, lambda i, ctx: mitigations.reject(i, ctx, approval, reason=reason))
@@ -312,10 +395,23 @@ class Desk:
 
 
 def _procedure(policy: Policy, slug: str) -> Procedure:
-    found = policy.runbook.procedure(slug)
+    found = library.procedure(policy, slug)
     if found is None:
         raise NotFound(f"the runbook has no procedure {slug!r}")
-    return found
+    return found.procedure
+
+
+def _steps_of(policy: Policy, slug: str, *, mitigation: bool) -> tuple[Sequence[Step], Sequence[str]]:
+    """The steps that a procedure or mitigation would run, and the exports that they rely on."""
+    if not mitigation:
+        written = library.procedure(policy, slug)
+        if written is None:
+            raise NotFound(f"the runbook has no procedure {slug!r}")
+        return written.procedure.steps, written.environment
+    action = library.mitigation(policy, slug)
+    if action is None:
+        raise NotFound(f"the runbook has no mitigation {slug!r}")
+    return [as_step(action.mitigation)], action.environment
 
 
 def _refuse(reasons: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from tocsin.incident.policy import Policy
 from tocsin.incident.state import Incident
+from tocsin.runbook.model import Runbook
 from tocsin.runbook.reader import read
 
 
@@ -16,15 +17,25 @@ class Policies:
     def __init__(self, current: Policy, kept: Callable[[str], tuple[str, str] | None]) -> None:
         self.current = current
         self._kept = kept
-        self._known = {current.runbook.digest: current}
+        own = tuple(document.digest for document in current.linked)
+        self._known = {(current.runbook.digest, own): current}
 
     def of(self, incident: Incident) -> Policy:
-        """The policy of an incident: its own runbook under today's roster and rules."""
-        known = self._known.get(incident.runbook)
+        """The policy of an incident: its own runbook and linked documents under today's roster and rules."""
+        key = (incident.runbook, incident.linked)
+        known = self._known.get(key)
         if known is None:
-            kept = self._kept(incident.runbook)
-            if kept is None:
+            runbook = self._document(incident.runbook)
+            if runbook is None:
                 return self.current
-            file, text = kept
-            known = self._known[incident.runbook] = replace(self.current, runbook=read(text, file=file).runbook)
+            linked = tuple(filter(None, map(self._document, incident.linked)))
+            known = self._known[key] = replace(self.current, runbook=runbook, linked=linked)
         return known
+
+    def _document(self, digest: str) -> Runbook | None:
+        """The document of that digest: one in force, else as it was kept."""
+        for own in (self.current.runbook, *self.current.linked):
+            if own.digest == digest:
+                return own
+        kept = self._kept(digest)
+        return read(kept[1], file=kept[0]).runbook if kept else None

@@ -8,8 +8,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from tocsin.incident.mitigations import NOWHERE, Footing
 from tocsin.oncall.roster import Person
-from tocsin.runbook.model import Step
+from tocsin.runbook.model import Placeholder, Step
 
 
 class Clock(Protocol):
@@ -38,7 +39,8 @@ class Message(Struct, frozen=True):
     """One message to hand to a channel. `kind` is page, notify, post, update or status.
 
     `to` is None for the team's channel. `subject` is one line; `text` may be many. `acknowledge_url` is a signed link,
-    on pages only. The same `idempotency_key` is the same message, perhaps sent twice: `possible_duplicate` says so.
+    on pages only; `approve_url` one to decide a proposed mitigation. The same `idempotency_key` is the same message,
+    perhaps sent twice: `possible_duplicate` says so.
     """
 
     kind: str
@@ -48,6 +50,7 @@ class Message(Struct, frozen=True):
     subject: str
     text: str
     acknowledge_url: str | None = None
+    approve_url: str | None = None
     possible_duplicate: bool = False
 
 
@@ -109,6 +112,35 @@ class StepReport(Struct, frozen=True):
 Report = Callable[[StepReport], None]
 Output = Callable[[int, str, str], None]
 """Called with (index, "stdout" | "stderr", text) while a step speaks; the text is redacted, without escape codes."""
+
+
+class Choices(Struct, frozen=True):
+    """Values to pick one from; when there are none, `reason` says why."""
+
+    values: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Cluster(Protocol):
+    """Looks, and only looks, at where commands act."""
+
+    async def footing(self, step: Step, *, environment: Sequence[str], values: Mapping[str, str]) -> Footing:
+        """Where the step would act now. Never raises: what cannot be read is said to be unknown."""
+        ...
+
+    async def choices(self, placeholder: Placeholder, step: Step, *, environment: Sequence[str]) -> Choices:
+        """What the cluster has for the placeholder. Never raises."""
+        ...
+
+
+class NoCluster:
+    """Where nothing is looked at: no context, no target, nothing to choose from."""
+
+    async def footing(self, step: Step, *, environment: Sequence[str], values: Mapping[str, str]) -> Footing:
+        return NOWHERE
+
+    async def choices(self, placeholder: Placeholder, step: Step, *, environment: Sequence[str]) -> Choices:
+        return Choices(reason="no cluster is asked")
 
 
 class Runner(Protocol):

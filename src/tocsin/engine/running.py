@@ -12,12 +12,13 @@ from msgspec.structs import replace
 
 from tocsin.engine.core import Core, new_id
 from tocsin.engine.ledger import Ledger
-from tocsin.engine.ports import Output, Runner, StepReport
+from tocsin.engine.ports import Cluster, NoCluster, Output, Runner, StepReport
 from tocsin.engine.records import Evidence, WorkItem
-from tocsin.incident import commands, mitigations
+from tocsin.incident import commands, library, mitigations
 from tocsin.incident import events as e
 from tocsin.incident.errors import TransitionError
-from tocsin.incident.policy import TOCSIN, Context, Policy
+from tocsin.incident.mitigations import Footing
+from tocsin.incident.policy import TOCSIN, Context
 from tocsin.incident.state import Approval, Incident, Run
 from tocsin.incident.steps import BAD
 from tocsin.runbook.model import Mitigation, Purpose, Step, StepClass, StepKind
@@ -30,9 +31,10 @@ RETRY = timedelta(seconds=10)
 class StepWorker:
     """Does claimed runs and mitigations."""
 
-    def __init__(self, core: Core, runner: Runner, *, owner: str) -> None:
+    def __init__(self, core: Core, runner: Runner, *, owner: str, cluster: Cluster | None = None) -> None:
         self._core = core
         self._runner = runner
+        self._cluster = cluster or NoCluster()
         self._owner = owner
 
     async def run(self, item: WorkItem, run_id: str) -> None:
@@ -67,10 +69,13 @@ class StepWorker:
             why = "it was cut off while it ran: look whether it took effect before doing anything again"
             await self._end_mitigation(item, incident.id, approval_id, outcome="unknown", reason=why, report=None)
             return
+        footing = await self._footing(incident, approval)
         try:
-            await self._core.decide(incident.id, TOCSIN, lambda i, ctx: mitigations.begin(i, ctx, approval_id))
+            await self._core.decide(
+                incident.id, TOCSIN, lambda i, ctx: mitigations.begin(i, ctx, approval_id, footing=footing)
+            )
         except TransitionError:
-            await self._done(item)
+            await self._drop(item, incident.id, approval_id, footing=footing)
             return
         key = (incident.id, of_mitigation(approval_id))
         began = self._core.clock.now()
@@ -79,16 +84,35 @@ class StepWorker:
         outcome, reason = _judge(report)
         await self._end_mitigation(item, incident.id, approval_id, outcome=outcome, reason=reason, report=report)
 
+    async def _footing(self, incident: Incident, approval: Approval) -> Footing | None:
+        """Where the command would act now; None when the runbook has it no more."""
+        found = library.mitigation(self._core.policies.of(incident), approval.slug)
+        if found is None or found.mitigation.command is None:
+            return None
+        return await self._cluster.footing(
+            as_step(found.mitigation), environment=found.environment, values=approval.values
+        )
+
+    async def _drop(self, item: WorkItem, incident_id: str, approval: str, *, footing: Footing | None) -> None:
+        """The approval is not acted on; one that does not hold any more is ended, and that is said."""
+
+        def drop(ledger: Ledger) -> None:
+            incident = ledger.get(incident_id)
+            ended = mitigations.expire_outdated(incident, ledger.context(incident, TOCSIN), approval, footing=footing)
+            ledger.append(incident, ended, actor=TOCSIN.name)
+            ledger.tx.finish(item.id, owner=self._owner, state="done")
+
+        await self._core.record(drop)
+
     async def _execute(self, incident: Incident, approval: Approval) -> list[StepReport]:
         """The report of the command; none when the runbook has no such command any more."""
-        policy = self._core.policies.of(incident)
-        mitigation = policy.runbook.mitigation(approval.slug)
-        if mitigation is None or mitigation.command is None:
+        found = library.mitigation(self._core.policies.of(incident), approval.slug)
+        if found is None or found.mitigation.command is None:
             return []
         reports: list[StepReport] = []
         await self._runner.run(
-            [(1, _as_step(mitigation))],
-            environment=policy.runbook.environment,
+            [(1, as_step(found.mitigation))],
+            environment=found.environment,
             values=approval.values,
             side_by_side=False,
             approved=True,
@@ -154,11 +178,11 @@ class StepWorker:
     # procedures
 
     def _steps(self, incident: Incident, run: Run) -> list[tuple[int, Step]]:
-        procedure = self._core.policies.of(incident).runbook.procedure(run.procedure)
-        if procedure is None:
+        written = library.procedure(self._core.policies.of(incident), run.procedure)
+        if written is None:
             return []
         wanted = {s.index for s in run.steps}
-        return [(n, s) for n, s in enumerate(procedure.steps, start=1) if n in wanted]
+        return [(n, s) for n, s in enumerate(written.procedure.steps, start=1) if n in wanted]
 
     async def _observe(
         self, incident: Incident, run: Run, steps: Sequence[tuple[int, Step]], *, side_by_side: bool
@@ -175,7 +199,7 @@ class StepWorker:
         try:
             await self._runner.run(
                 steps,
-                environment=self._environment(incident),
+                environment=self._environment(incident, run),
                 values=run.values,
                 side_by_side=side_by_side,
                 approved=False,
@@ -189,8 +213,10 @@ class StepWorker:
                 task.cancel()
         return reports
 
-    def _environment(self, incident: Incident) -> Sequence[str]:
-        return self._core.policies.of(incident).runbook.environment
+    def _environment(self, incident: Incident, run: Run) -> Sequence[str]:
+        policy = self._core.policies.of(incident)
+        written = library.procedure(policy, run.procedure)
+        return written.environment if written else policy.runbook.environment
 
     async def _record(self, incident_id: str, run_id: str, command: str, report: StepReport) -> None:
         kept = _evidence(incident_id, run_id, command, report) if report.outcome != "manual" else None
@@ -244,7 +270,7 @@ class StepWorker:
         commands_of = {n: s.command for n, s in wanted}
         await self._runner.run(
             wanted,
-            environment=self._environment(incident),
+            environment=self._environment(incident, run),
             values={},
             side_by_side=False,
             approved=False,
@@ -301,13 +327,8 @@ def refusals(runner: Runner, steps: Iterable[Step], values: dict[str, str]) -> d
     return {name: why for step in steps for name, why in runner.refuses(step, values).items()}
 
 
-def mitigation_step(policy: Policy, slug: str) -> Step | None:
-    """The one step of a mitigation, as a runner takes it; None without a command."""
-    found = policy.runbook.mitigation(slug)
-    return _as_step(found) if found and found.command is not None else None
-
-
-def _as_step(m: Mitigation) -> Step:
+def as_step(m: Mitigation) -> Step:
+    """The one step of a mitigation, as a runner takes it."""
     return Step(
         title=m.action,
         kind=StepKind.SHELL,

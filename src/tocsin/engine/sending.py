@@ -71,7 +71,7 @@ class Sender:
     async def do(self, item: WorkItem, send: Send) -> None:
         """Delivers, or says why not; always ends the claim. Raises nothing that a channel may raise."""
         incident = await self._core.read(lambda tx: tx.incident(item.incident_id))
-        if incident is None or (send.only_while_open and not _still_wanted(incident, send)):
+        if incident is None or (send.only_while_open and not _still_wanted(incident, send)) or _decided(incident, send):
             await self._end(item, send, incident, failed=None, happened=())
             return
         channel = self._channels.by_name.get(item.channel)
@@ -132,6 +132,10 @@ class Sender:
 
         await self._core.record(end)
 
+    def _approve_url(self, incident: Incident, send: Send) -> str | None:
+        approval = incident.approval(send.approval) if send.approval else None
+        return self._signer.approve_url(incident, send.person, approval) if approval and send.person else None
+
     def _message(self, item: WorkItem, send: Send, incident: Incident) -> Message:
         policy = self._core.policies.of(incident)
         person = policy.roster.person(send.person) if send.person else None
@@ -147,8 +151,15 @@ class Sender:
             subject=send.subject,
             text=send.text,
             acknowledge_url=self._signer.acknowledge_url(incident, send.person) if ask and send.person else None,
+            approve_url=self._approve_url(incident, send),
             possible_duplicate=item.uncertain,
         )
+
+
+def _decided(incident: Incident, send: Send) -> bool:
+    """Whether the message asks for a decision that has been taken meanwhile."""
+    approval = incident.approval(send.approval) if send.approval else None
+    return approval is not None and approval.status != "pending"
 
 
 def _accepts(channel: Channel, message: Message) -> bool:

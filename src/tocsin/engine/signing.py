@@ -5,7 +5,7 @@ from __future__ import annotations
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from msgspec import Struct
 
-from tocsin.incident.state import Incident
+from tocsin.incident.state import Approval, Incident
 
 MAX_AGE_SECONDS = 7 * 24 * 3600
 
@@ -18,11 +18,21 @@ class Ticket(Struct, frozen=True):
     generation: int
 
 
+class ApprovalTicket(Struct, frozen=True):
+    """What a link in a proposal allows: deciding this approval, of this very thing, as this person."""
+
+    incident_id: str
+    person: str
+    approval: str
+    binding: str
+
+
 class Signer:
-    """Makes and reads the links in pages. `public_url` has no trailing slash."""
+    """Makes and reads the links in messages. `public_url` has no trailing slash."""
 
     def __init__(self, secret: str, public_url: str) -> None:
         self._serializer = URLSafeTimedSerializer(secret, salt="tocsin.acknowledge")
+        self._approvals = URLSafeTimedSerializer(secret, salt="tocsin.approve")
         self._public_url = public_url.rstrip("/")
 
     def acknowledge_url(self, incident: Incident, person: str) -> str:
@@ -34,5 +44,17 @@ class Signer:
         try:
             incident_id, person, generation = self._serializer.loads(ticket, max_age=MAX_AGE_SECONDS)
             return Ticket(str(incident_id), str(person), int(generation))
+        except (BadSignature, ValueError, TypeError):
+            return None
+
+    def approve_url(self, incident: Incident, person: str, approval: Approval) -> str:
+        ticket = self._approvals.dumps([incident.id, person, approval.id, approval.binding])
+        return f"{self._public_url}/approve/{ticket}"
+
+    def read_approval(self, ticket: str) -> ApprovalTicket | None:
+        """The ticket, or None when it is forged, cut short or older than a week."""
+        try:
+            incident_id, person, approval, binding = self._approvals.loads(ticket, max_age=MAX_AGE_SECONDS)
+            return ApprovalTicket(str(incident_id), str(person), str(approval), str(binding))
         except (BadSignature, ValueError, TypeError):
             return None

@@ -37,7 +37,8 @@ def opened(
     if not title.strip():
         raise CommandError("an incident needs a title", {"title": "must not be empty"})
     title = " ".join(title.split())[:300]
-    return e.Opened(title, severity, severity_reason, service, source, ctx.policy.runbook.digest, summary)
+    linked = tuple(document.digest for document in ctx.policy.linked)
+    return e.Opened(title, severity, severity_reason, service, source, ctx.policy.runbook.digest, summary, linked)
 
 
 def first_moves(incident: Incident, ctx: Context) -> Events:

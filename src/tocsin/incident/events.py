@@ -22,7 +22,8 @@ class _Event(Struct, frozen=True, tag_field="type", omit_defaults=True):
 
 
 class Opened(_Event, frozen=True, tag="Opened"):
-    """`runbook` is the digest of the document in force; the incident keeps it until re-read on purpose."""
+    """`runbook` is the digest of the document in force, `linked` those of the documents it links to; the incident keeps
+    them until re-read on purpose."""
 
     title: str
     severity: str
@@ -31,6 +32,7 @@ class Opened(_Event, frozen=True, tag="Opened"):
     source: str
     runbook: str
     summary: str = ""
+    linked: tuple[str, ...] = ()
 
 
 class AlertFired(_Event, frozen=True, tag="AlertFired"):
@@ -205,7 +207,11 @@ class Answered(_Event, frozen=True, tag="Answered"):
 
 
 class MitigationProposed(_Event, frozen=True, tag="MitigationProposed"):
-    """`binding` is the hash of document, command and values that an approval holds for; `needs` people must approve."""
+    """`binding` is the hash of document, command, values, `context` (the cluster) and `target` (what it acts on, with
+    its generation) that an approval holds for. `needs` people must approve; none for break-glass.
+
+    `watch` is the runbook's step to look at afterwards, `undo` how to take it back.
+    """
 
     approval: str
     slug: str
@@ -216,10 +222,21 @@ class MitigationProposed(_Event, frozen=True, tag="MitigationProposed"):
     expires_at: datetime
     binding: str
     values: dict[str, str] = {}
+    context: str = ""
+    target: str = ""
+    watch: str = ""
+    undo: str = ""
 
 
 class MitigationApproved(_Event, frozen=True, tag="MitigationApproved"):
     approval: str
+
+
+class GlassBroken(_Event, frozen=True, tag="GlassBroken"):
+    """An admin had a mitigation run at once, with nobody's approval."""
+
+    approval: str
+    reason: str
 
 
 class MitigationRejected(_Event, frozen=True, tag="MitigationRejected"):
@@ -328,7 +345,7 @@ Event: TypeAlias = (
     Opened | AlertFired | AlertResolved | Acknowledged | AcknowledgeMissed | SeverityChanged | RoleAssigned | Noted
     | FactRecorded | Paged | ContactTried | RungPassed | Informed | MessageDelivered | MessageFailed | Posted
     | UpdateReminded | StatusPublished | RunStarted | StepFinished | RunFinished | Answered | MitigationProposed
-    | MitigationApproved | MitigationRejected | ApprovalExpired | MitigationStarted | MitigationFinished
+    | MitigationApproved | GlassBroken | MitigationRejected | ApprovalExpired | MitigationStarted | MitigationFinished
     | MitigationOutcomeUnknown | Mitigated | VerificationStarted | ResolveRequested | VerificationFailed
     | VerificationPassed | ChecklistTicked | Resolved | Reopened | ActionItemAdded | ActionItemDone | TaskReminded
     | Closed

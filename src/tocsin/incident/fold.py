@@ -38,6 +38,7 @@ def begin(id_: str, number: int, entry: e.Entry) -> Incident:
         id=id_, number=number, title=opened.title, severity=opened.severity, severity_reason=opened.severity_reason,
         status=Status.OPEN, service=opened.service, source=opened.source, runbook=opened.runbook, opened_at=entry.at,
         clock_started_at=entry.at, version=entry.seq, summary=opened.summary,
+        linked=opened.linked,
     )  # fmt: skip
 
 
@@ -201,7 +202,8 @@ def _(event: e.MitigationProposed, i: Incident, entry: e.Entry) -> Changes:
     approval = Approval(
         id=event.approval, slug=event.slug, action=event.action, command=event.command, step_class=event.step_class,
         needs=event.needs, requested_by=entry.actor, requested_at=entry.at, expires_at=event.expires_at,
-        binding=event.binding, values=event.values,
+        binding=event.binding, values=event.values, context=event.context, target=event.target, watch=event.watch,
+        undo=event.undo,
     )  # fmt: skip
     return {"approvals": (*i.approvals, approval)}
 
@@ -214,6 +216,15 @@ def _(event: e.MitigationApproved, i: Incident, entry: e.Entry) -> Changes:
             return replace(a, approved_by=by)
         # it must begin within the same time again: a server that was down for hours changes nothing any more
         return replace(a, approved_by=by, status="approved", expires_at=entry.at + (a.expires_at - a.requested_at))
+
+    return {"approvals": _on_approval(i, event.approval, approved)}
+
+
+@_changes.register
+def _(event: e.GlassBroken, i: Incident, entry: e.Entry) -> Changes:
+    def approved(a: Approval) -> Approval:
+        until = entry.at + (a.expires_at - a.requested_at)
+        return replace(a, approved_by=(entry.actor,), status="approved", expires_at=until, broken_glass=event.reason)
 
     return {"approvals": _on_approval(i, event.approval, approved)}
 

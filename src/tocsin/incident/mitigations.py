@@ -6,8 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from tocsin.incident import events as e
-from tocsin.incident import steps
+from tocsin.incident import hints, library, steps
+from tocsin.incident.approvers import leads, may_approve, role_for, same_person
 from tocsin.incident.deadlines import acknowledge_due
 from tocsin.incident.errors import CommandError, PermissionRefused, TransitionError
 from tocsin.incident.policy import Context, Role
@@ -19,15 +23,29 @@ NEEDS = {StepClass.READ: 1, StepClass.CHANGE: 1, StepClass.DESTRUCTIVE: 2}
 UNFINISHED = ("pending", "approved", "running")
 
 
-def binding(runbook: str, command: str, values: Mapping[str, str]) -> str:
-    """The sha256 hex an approval holds for: the document's digest, the command's own text and the values."""
-    text = json.dumps([runbook, command, dict(sorted(values.items()))], ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+class Footing(Struct, frozen=True):
+    """Where a command would act, read outside: the cluster as `context`, and what it acts on as `target`, in words that
+    change when it does. Empty when there is nothing to read. `replicas` is how many the target has, if it has any."""
+
+    context: str = ""
+    target: str = ""
+    replicas: int | None = None
+
+
+NOWHERE = Footing()
+
+
+def binding(runbook: str, command: str, values: Mapping[str, str], footing: Footing = NOWHERE) -> str:
+    """The sha256 hex an approval holds for: the document's digest, the command's own text, the values, the footing."""
+    held: list[object] = [runbook, command, dict(sorted(values.items()))]
+    if footing.context or footing.target:
+        held += [footing.context, footing.target]
+    return hashlib.sha256(json.dumps(held, ensure_ascii=False).encode()).hexdigest()
 
 
 def propose(
-    incident: Incident, ctx: Context, mitigation: Mitigation, *, values: Mapping[str, str]
-) -> tuple[e.Event, ...]:
+    incident: Incident, ctx: Context, mitigation: Mitigation, *, values: Mapping[str, str], footing: Footing = NOWHERE
+) -> tuple[e.MitigationProposed]:
     """A proposal to approve. Refused without a command, with a value missing, or while the same one is under way."""
     if not allowed(incident.status, e.MitigationProposed):
         raise TransitionError(f"the incident is {incident.status}: nothing to mitigate")
@@ -39,33 +57,100 @@ def propose(
         raise CommandError(f"{mitigation.action} needs: {', '.join(missing)}", missing)
     if any(a.slug == mitigation.slug and a.status in UNFINISHED for a in incident.approvals):
         raise TransitionError(f"{mitigation.action} is proposed or running already")
+    asked = {p.name for p in mitigation.placeholders}
+    given = {name: value for name, value in values.items() if name in asked}
     return (
         e.MitigationProposed(
             approval=str(len(incident.approvals) + 1), slug=mitigation.slug, action=mitigation.action,
             command=mitigation.command, step_class=mitigation.step_class, needs=NEEDS[mitigation.step_class],
             expires_at=ctx.at + ctx.policy.rules.approval_expires,
-            binding=binding(ctx.policy.runbook.digest, mitigation.command, values), values=dict(values),
+            binding=binding(_document(ctx, mitigation.slug), mitigation.command, given, footing), values=given,
+            context=footing.context, target=footing.target, watch=hints.watch(ctx.policy.runbook),
+            undo=hints.undo(mitigation.command, replicas=footing.replicas),
         ),
     )  # fmt: skip
 
 
-def approve(incident: Incident, ctx: Context, approval: str) -> tuple[e.Event, ...]:
+def break_glass(
+    incident: Incident,
+    ctx: Context,
+    mitigation: Mitigation,
+    *,
+    values: Mapping[str, str],
+    reason: str,
+    footing: Footing = NOWHERE,
+) -> tuple[e.Event, ...]:
+    """An admin has it run at once, with nobody's approval, for a reason that everybody is told."""
+    if not ctx.actor.role.includes(Role.ADMIN):
+        raise PermissionRefused(f"{ctx.actor.name} may not break the glass: this takes an admin")
+    if not reason.strip():
+        raise CommandError("say why nobody else is asked", {"reason": "must not be empty"})
+    waiting = [a.id for a in incident.approvals if a.slug == mitigation.slug and a.status == "pending"]
+    freed = replace(incident, approvals=tuple(a for a in incident.approvals if a.id not in waiting))
+    (proposed,) = propose(freed, ctx, mitigation, values=values, footing=footing)
+    number = str(len(incident.approvals) + 1)
+    return (
+        *(e.MitigationRejected(one, f"{ctx.actor.name} runs it by break-glass") for one in waiting),
+        replace(proposed, approval=number, needs=0),
+        *_before(incident, ctx, mitigation.action),
+        e.GlassBroken(number, reason.strip()),
+        *steps.publish(incident, ctx, Status.MITIGATING),
+    )
+
+
+def approve(
+    incident: Incident, ctx: Context, approval: str, *, footing: Footing | None = None
+) -> tuple[e.Event, ...]:  # fmt: skip
     """One person's yes. A reversible change needs one, a destructive one two different people.
+
+    `footing` is where the command would act now; None when that was not read, and nothing of it was promised.
 
     Raises PermissionRefused for who may not, TransitionError for what was used, expired or changed since it was shown.
     """
     found = _pending(incident, ctx, approval)
-    if ctx.actor.name in found.approved_by:
+    if not may_approve(incident, ctx.policy, ctx.actor, found.step_class):
+        needed = role_for(ctx.policy, found.step_class)
+        raise PermissionRefused(
+            f"{ctx.actor.name} may not approve a {found.step_class} command: this takes the {needed}"
+        )
+    if any(same_person(ctx.policy, ctx.actor.name, name) for name in found.approved_by):
         raise TransitionError(f"{ctx.actor.name} has approved it already: another person is needed")
-    if _changed(ctx, found):
-        raise TransitionError("the runbook's command changed since this was proposed: propose it again")
+    if why := outdated(ctx, found, footing):
+        raise TransitionError(f"{why}: propose it again")
     if not allowed(incident.status, e.MitigationApproved):
         raise TransitionError(f"the incident is {incident.status}: nothing to mitigate")
-    v = incident.verification
-    watching = v is not None and v.status != "failed"
-    again = (e.VerificationFailed(f"another mitigation: {found.action}"),) if watching else ()
-    first = () if incident.acknowledged_at else (e.Acknowledged(acknowledge_due(incident, ctx.policy), "approval"),)
-    return (*again, *first, e.MitigationApproved(approval), *steps.publish(incident, ctx, Status.MITIGATING))
+    before = _before(incident, ctx, found.action)
+    return (*before, e.MitigationApproved(approval), *steps.publish(incident, ctx, Status.MITIGATING))
+
+
+def outdated(ctx: Context, approval: Approval, footing: Footing | None = None) -> str:
+    """Why the approval does not hold any more, in words; empty when it does."""
+    now = library.mitigation(ctx.policy, approval.slug)
+    shown = Footing(approval.context, approval.target)
+    command = now.mitigation.command if now else None
+    if now is None or command is None:
+        return "the runbook's command changed since this was proposed"
+    if approval.binding != binding(now.document.digest, command, approval.values, shown):
+        return "the runbook's command changed since this was proposed"
+    if footing is None:
+        return ""
+    if footing.context != shown.context:
+        return f"the cluster is {footing.context or 'not known'} now, it was {shown.context or 'not known'} as proposed"
+    if footing.target != shown.target:
+        was, now_is = shown.target or "not known", footing.target or "not known"
+        return f"what it acts on changed since this was proposed (it was {was}, it is {now_is})"
+    return ""
+
+
+def expire_outdated(
+    incident: Incident, ctx: Context, approval: str, *, footing: Footing | None
+) -> tuple[e.MitigationRejected, ...]:  # fmt: skip
+    """Ends an undecided approval that does not hold any more, so that it can be proposed again; else nothing."""
+    found = incident.approval(approval)
+    if found is None or found.status not in ("pending", "approved"):
+        return ()
+    why = outdated(ctx, found, footing)
+    return (e.MitigationRejected(approval, why),) if why else ()
 
 
 def reject(incident: Incident, ctx: Context, approval: str, *, reason: str = "") -> tuple[e.Event, ...]:
@@ -73,7 +158,9 @@ def reject(incident: Incident, ctx: Context, approval: str, *, reason: str = "")
     return (e.MitigationRejected(approval, reason),)
 
 
-def begin(incident: Incident, ctx: Context, approval: str) -> tuple[e.Event, ...]:
+def begin(
+    incident: Incident, ctx: Context, approval: str, *, footing: Footing | None = None
+) -> tuple[e.Event, ...]:  # fmt: skip
     """The point of no return, committed before anything runs. Raises TransitionError when it may not begin."""
     found = incident.approval(approval)
     if found is None or found.status != "approved":
@@ -82,8 +169,8 @@ def begin(incident: Incident, ctx: Context, approval: str) -> tuple[e.Event, ...
         raise TransitionError(f"the incident is {incident.status}: {found.action} is not run any more")
     if ctx.at >= found.expires_at:
         raise TransitionError(f"{found.action} was approved too long ago: it is not run")
-    if _changed(ctx, found):
-        raise TransitionError("the command is not the one that was approved")
+    if why := outdated(ctx, found, footing):
+        raise TransitionError(f"the command is not the one that was approved: {why}")
     return (e.MitigationStarted(approval),)
 
 
@@ -108,7 +195,7 @@ def stop(incident: Incident, ctx: Context, approval: str, *, reason: str) -> tup
     found = incident.approval(approval)
     if found is None:
         raise CommandError(f"no approval {approval!r}", {"approval": "an id from the incident"})
-    if not (ctx.actor.role.includes(Role.COMMANDER) or _leads(incident, ctx)):
+    if not (ctx.actor.role.includes(Role.COMMANDER) or leads(incident, ctx.policy, ctx.actor)):
         raise PermissionRefused(f"{ctx.actor.name} may not stop a mitigation: this takes the incident's commander")
     if found.status != "running":
         advice = ": reject it" if found.status == "pending" else ""
@@ -130,17 +217,19 @@ def settle(incident: Incident, ctx: Context, approval: str, *, outcome: str, rea
     return (e.MitigationFinished(approval, outcome, f"settled by {ctx.actor.name}: {reason}".rstrip(": "), None),)
 
 
-def _changed(ctx: Context, approval: Approval) -> bool:
-    """Whether document, command or values are not those the approval holds for."""
-    now = ctx.policy.runbook.mitigation(approval.slug)
-    if now is None or now.command is None:
-        return True
-    return approval.binding != binding(ctx.policy.runbook.digest, now.command, approval.values)
+def _document(ctx: Context, slug: str) -> str:
+    """The digest of the document that the mitigation stands in."""
+    found = library.mitigation(ctx.policy, slug)
+    return found.document.digest if found else ctx.policy.runbook.digest
 
 
-def _leads(incident: Incident, ctx: Context) -> bool:
-    """Whether the actor is this incident's commander, by having acknowledged it or by being made it."""
-    return incident.commander == ctx.actor.name and ctx.actor.role.includes(Role.RESPONDER)
+def _before(incident: Incident, ctx: Context, action: str) -> tuple[e.Event, ...]:
+    """What a mitigation's start says of an incident that is being watched, or that nobody owned."""
+    v = incident.verification
+    watching = v is not None and v.status != "failed"
+    again = (e.VerificationFailed(f"another mitigation: {action}"),) if watching else ()
+    first = () if incident.acknowledged_at else (e.Acknowledged(acknowledge_due(incident, ctx.policy), "approval"),)
+    return (*again, *first)
 
 
 def _responder(ctx: Context, what: str) -> None:

@@ -41,6 +41,8 @@ class Rules(Struct, frozen=True):
     after_acknowledge: AfterAcknowledge = AfterAcknowledge.INFORM
     first_role: str | None = None
     approval_expires: timedelta = timedelta(minutes=30)
+    approve_change: Role = Role.RESPONDER
+    approve_destructive: Role = Role.RESPONDER
     publish_automatically: bool = True
     watch_window: tuple[timedelta, timedelta] = (timedelta(minutes=15), timedelta(minutes=30))
     repeat_reminder: timedelta = timedelta(days=1)
@@ -57,6 +59,8 @@ class Policy:
     rules: Rules = field(default_factory=Rules)
     link: str = ""
     """The incident's own page, with `{number}` where its number goes."""
+    linked: tuple[Runbook, ...] = ()
+    """The documents that the runbook links to, as far as they stand beside it."""
 
     def response(self, severity: str) -> timedelta | None:
         """Time to acknowledge; "Immediate" is measured against `rules.immediate`. None when the runbook gives none."""

@@ -64,7 +64,10 @@ class Run(Struct, frozen=True):
 
 
 class Approval(Struct, frozen=True):
-    """`status` is pending, approved, rejected, expired, running, done, failed or unknown."""
+    """`status` is pending, approved, rejected, expired, running, done, failed or unknown.
+
+    `broken_glass` is an admin's reason to run it without anybody's approval.
+    """
 
     id: str
     slug: str
@@ -78,6 +81,11 @@ class Approval(Struct, frozen=True):
     binding: str
     values: dict[str, str]
     approved_by: tuple[str, ...] = ()
+    context: str = ""
+    target: str = ""
+    watch: str = ""
+    undo: str = ""
+    broken_glass: str = ""
     status: str = "pending"
     reason: str = ""
     evidence: str | None = None
@@ -156,6 +164,7 @@ class Incident(Struct, frozen=True):
     clock_started_at: datetime
     version: int
     summary: str = ""
+    linked: tuple[str, ...] = ()
     generation: int = 0
     alerts_total: int = 0
     alerts_firing: int = 0

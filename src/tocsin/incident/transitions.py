@@ -54,6 +54,7 @@ TRANSITIONS: Mapping[type[e.Event], Mapping[Status, Status]] = {
     # offering is free; approving means somebody works on it
     e.MitigationProposed: _stay(*_LIVE),
     e.MitigationApproved: {OPEN: MITIGATING, ACKNOWLEDGED: MITIGATING, MITIGATING: MITIGATING, MONITORING: MITIGATING},
+    e.GlassBroken: {OPEN: MITIGATING, ACKNOWLEDGED: MITIGATING, MITIGATING: MITIGATING, MONITORING: MITIGATING},
     e.MitigationRejected: _stay(*_ALL),
     e.ApprovalExpired: _stay(*_ALL),
     e.MitigationStarted: _stay(MITIGATING),

@@ -288,6 +288,8 @@ def _(event: e.Answered, entry: e.Entry, incident: Incident | None) -> str:
 
 @_said.register
 def _(event: e.MitigationProposed, entry: e.Entry, incident: Incident | None) -> str:
+    if event.needs == 0:
+        return f"{_who(entry)} had {event.action} run without an approval{_because(event.command)}"
     people = "one person" if event.needs == 1 else f"{event.needs} people"
     until = instant(event.expires_at, entry.at)
     return f"{_who(entry)} proposed {event.action}, for {people} to approve by {until}{_because(event.command)}"
@@ -296,6 +298,12 @@ def _(event: e.MitigationProposed, entry: e.Entry, incident: Incident | None) ->
 @_said.register
 def _(event: e.MitigationApproved, entry: e.Entry, incident: Incident | None) -> str:
     return f"{_who(entry)} approved {_action(incident, event.approval)}"
+
+
+@_said.register
+def _(event: e.GlassBroken, entry: e.Entry, incident: Incident | None) -> str:
+    action = _action(incident, event.approval)
+    return f"BREAK-GLASS: {_who(entry)} ran {action} at once, unapproved{_because(event.reason)}"
 
 
 @_said.register

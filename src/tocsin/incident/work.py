@@ -8,6 +8,8 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from tocsin.incident import events as e
+from tocsin.incident.approvers import approvers, same_person
+from tocsin.incident.hints import after_failure
 from tocsin.incident.policy import Policy
 from tocsin.incident.state import Incident, Status
 from tocsin.incident.templates import span
@@ -16,6 +18,7 @@ from tocsin.incident.templates import span
 class Send(Struct, frozen=True, tag="send"):
     """A message. `person` is None for the team's channel. `ways` are channel names; empty means every one.
 
+    `approval` is that which the recipient may decide by a link.
     `key` with the channel is the idempotency key; `only_while_open` ones are dropped once somebody acknowledged.
     """
 
@@ -27,6 +30,7 @@ class Send(Struct, frozen=True, tag="send"):
     person: str | None = None
     ways: tuple[str, ...] = ()
     only_while_open: bool = False
+    approval: str = ""
 
 
 class Execute(Struct, frozen=True, tag="execute"):
@@ -163,10 +167,47 @@ def _(
 def _(
     event: e.MitigationProposed, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
 ) -> tuple[Work, ...]:
+    if event.needs == 0:
+        return ()  # what is said of it follows with `GlassBroken`
     people = "one person" if event.needs == 1 else f"{event.needs} people"
     until = f"It runs once {people} approve it, until {event.expires_at:%H:%M} UTC."
-    text = f"Proposed by {entry.actor}: {event.action}\n{event.command}\n{until}"
-    return (Send("post", f"proposed:{entry.seq}", f"Approval wanted: {event.action}", text),)
+    beside = [f"Cluster: {event.context}"] * bool(event.context) + [f"Undo: {event.undo}"] * bool(event.undo)
+    text = "\n".join([f"Proposed by {entry.actor}: {event.action}", event.command, *beside, until])
+    subject = f"Approval wanted: {event.action}"
+    asked = (p for p in approvers(after, policy, event.step_class) if not same_person(policy, p.name, entry.actor))
+    return (
+        Send("post", f"proposed:{entry.seq}", subject, text),
+        *(
+            Send("notify", f"proposed:{entry.seq}", subject, text, "approver", p.id, approval=event.approval)
+            for p in asked
+        ),
+    )
+
+
+@_announce.register
+def _(
+    event: e.GlassBroken, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
+) -> tuple[Work, ...]:
+    found = after.approval(event.approval)
+    if found is None:
+        return ()
+    text = (
+        f"{entry.actor} runs {found.action} now, and nobody approved it: {event.reason}\n{found.command}\n"
+        f"Cluster: {found.context or 'not known'}. Undo: {found.undo}."
+    )
+    loud = Send("post", f"glass:{entry.seq}", f"BREAK-GLASS: {found.action}: {after.title}", text)
+    return (Mitigate(event.approval), loud)
+
+
+@_announce.register
+def _(
+    event: e.MitigationRejected, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
+) -> tuple[Work, ...]:
+    if entry.actor != "tocsin":
+        return ()
+    return _mitigation_said(
+        event.approval, entry, after, f"does not run: {event.reason}. Propose it again if it is wanted"
+    )
 
 
 @_announce.register
@@ -181,7 +222,9 @@ def _(
 def _(
     event: e.MitigationFinished, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
 ) -> tuple[Work, ...]:
-    return _mitigation_said(event.approval, entry, after, f"{event.outcome}: {event.reason}")
+    found = after.approval(event.approval)
+    advice = f"\n{after_failure(found.undo)}" if found and event.outcome == "failed" else ""
+    return _mitigation_said(event.approval, entry, after, f"{event.outcome}: {event.reason}{advice}")
 
 
 @_announce.register

@@ -17,7 +17,10 @@ class ContactRule(Struct, frozen=True):
 
 
 class Person(Struct, frozen=True):
-    """`id` is the key under [people]; an address is None when the person has none."""
+    """`id` is the key under [people]; an address is None when the person has none.
+
+    `access` is what a signed link lets the person do: viewer, responder, commander or admin.
+    """
 
     id: str
     name: str
@@ -25,6 +28,7 @@ class Person(Struct, frozen=True):
     phone: str | None = None
     slack: str | None = None
     notify: tuple[ContactRule, ...] = ()
+    access: str = "responder"
 
 
 class Shifts(Protocol):

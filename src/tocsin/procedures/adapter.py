@@ -64,6 +64,11 @@ class StepRunner:
         settings = Settings(timeout=wanted.timeout, environment=environment)
         return cls(Runner(settings, now=clock.now), prometheus, at_once=wanted.at_once)
 
+    @property
+    def shell(self) -> Runner:
+        """The runner of shell steps, for what else asks by it."""
+        return self._runner
+
     async def run(
         self,
         steps: Sequence[tuple[int, Step]],

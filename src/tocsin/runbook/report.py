@@ -63,7 +63,7 @@ def as_json(reading: Reading) -> dict[str, Json]:
         "templates": [
             {"name": t.name, "fields": list(t.fields), "body": t.body, "line": t.line} for t in book.templates
         ],
-        "procedures": [_procedure(procedure) for procedure in book.procedures],
+        "procedures": [procedure_json(procedure) for procedure in book.procedures],
         "mitigations": [_mitigation(mitigation) for mitigation in book.mitigations],
         "leaf_actions": [_mitigation(mitigation) for mitigation in book.leaf_actions],
         "decision_tree": _branch(book.decision_tree) if book.decision_tree else None,
@@ -90,7 +90,7 @@ def as_json(reading: Reading) -> dict[str, Json]:
                 "target": d.target,
                 "title": d.title,
                 "line": d.line,
-                "procedures": [_procedure(procedure) for procedure in d.procedures],
+                "procedures": [procedure_json(procedure) for procedure in d.procedures],
             }
             for d in book.linked
         ],
@@ -132,7 +132,8 @@ def _seconds(duration: timedelta | None) -> int | None:
     return None if duration is None else round(duration.total_seconds())
 
 
-def _procedure(procedure: Procedure) -> Json:
+def procedure_json(procedure: Procedure) -> Json:
+    """A procedure with its steps, as `as_json` gives it."""
     return {
         "title": procedure.title,
         "slug": procedure.slug,

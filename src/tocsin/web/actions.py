@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from tocsin.bootstrap.house import House
 from tocsin.engine.errors import NotFound
+from tocsin.incident.policy import Actor
 from tocsin.incident.state import Incident
 from tocsin.review.document import Postmortem
 from tocsin.review.postmortem import as_html, as_json, as_markdown, postmortem
@@ -20,7 +21,27 @@ router = APIRouter(prefix="/api/v1/incidents/{ref}")
 Format = Literal["md", "html", "json"]
 
 
-@router.post("/procedures/{slug}", status_code=202, tags=["procedures"])
+@router.post("/procedures/{slug:path}/steps/{number}/propose", status_code=202, tags=["mitigations"])
+async def propose_step(
+    house: Here, actor: Responder, ref: str, slug: str, number: int, body: Annotated[r.Propose | None, Body()] = None
+) -> shapes.ApprovalAnswerJson:
+    """Proposes a changing step of a procedure, counted from 1, as a mitigation."""
+    return await _proposed(house, actor, ref, f"{slug}#{number}", body or r.Propose())
+
+
+@router.get("/procedures/{slug:path}/values", tags=["procedures"], dependencies=[Depends(viewer)])
+async def values_of_procedure(house: Here, ref: str, slug: str) -> shapes.ValuesJson:
+    """What a procedure asks for, with what there is to choose from in the cluster, and what the alerts suggest."""
+    return {"values": [views.asked(one) for one in await house.desk.values(ref, slug)]}
+
+
+@router.get("/mitigations/{slug:path}/values", tags=["mitigations"], dependencies=[Depends(viewer)])
+async def values_of_mitigation(house: Here, ref: str, slug: str) -> shapes.ValuesJson:
+    """The same of a mitigation; `slug` may be a step, `procedure#2`."""
+    return {"values": [views.asked(one) for one in await house.desk.values(ref, slug, mitigation=True)]}
+
+
+@router.post("/procedures/{slug:path}", status_code=202, tags=["procedures"])
 async def run_procedure(
     house: Here, actor: Responder, ref: str, slug: str, body: Annotated[r.RunProcedure | None, Body()] = None
 ) -> shapes.RunStartedJson:
@@ -30,14 +51,12 @@ async def run_procedure(
     return {"run": run}
 
 
-@router.post("/mitigations/{slug}", status_code=202, tags=["mitigations"])
+@router.post("/mitigations/{slug:path}", status_code=202, tags=["mitigations"])
 async def propose(
     house: Here, actor: Responder, ref: str, slug: str, body: Annotated[r.Propose | None, Body()] = None
 ) -> shapes.ApprovalAnswerJson:
-    """Proposes a mitigation; nothing runs before it is approved."""
-    asked = body or r.Propose()
-    incident, approval = await house.desk.propose(ref, actor, slug=slug, values=asked.values)
-    return _approval(incident, approval)
+    """Proposes a mitigation; nothing runs before it is approved, unless an admin breaks the glass."""
+    return await _proposed(house, actor, ref, slug, body or r.Propose())
 
 
 @router.post("/approvals/{approval}", tags=["mitigations"])
@@ -94,6 +113,16 @@ async def review(house: House, ref: str) -> Postmortem:
     incident = await house.desk.incident(ref)
     timeline = await house.desk.timeline(incident.id)
     return postmortem(incident, timeline, house.desk.policy_of(incident).runbook, now=house.desk.now())
+
+
+async def _proposed(house: House, actor: Actor, ref: str, slug: str, asked: r.Propose) -> shapes.ApprovalAnswerJson:
+    if asked.break_glass:
+        incident, approval = await house.desk.break_glass(
+            ref, actor, slug=slug, reason=asked.reason, values=asked.values
+        )
+    else:
+        incident, approval = await house.desk.propose(ref, actor, slug=slug, values=asked.values)
+    return _approval(incident, approval)
 
 
 async def _holding(house: House, ref: str, approval: str) -> Incident:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query
 
 from tocsin.engine.errors import NotFound
+from tocsin.incident import library
 from tocsin.incident.alert import AlertStatus
 from tocsin.runbook.report import as_json
 from tocsin.web import shapes, showing, views
@@ -102,9 +103,9 @@ async def run(house: Here, ref: str, run: str) -> shapes.RunJson:
     wanted = found.run(run)
     if wanted is None:
         raise NotFound(f"incident {found.number} has no run {run!r}")
-    procedure = house.desk.policy_of(found).runbook.procedure(wanted.procedure)
+    written = library.procedure(house.desk.policy_of(found), wanted.procedure)
     kept = {one.id: one for one in await house.desk.evidence_of(found.id) if one.run == wanted.id}
-    return views.run_whole(found, wanted, procedure, kept)
+    return views.run_whole(found, wanted, written.procedure if written else None, kept)
 
 
 @router.get("/incidents/{ref}/evidence/{evidence}", tags=["procedures"])
@@ -125,5 +126,8 @@ async def on_call(house: Here, at: Instant | None = None) -> shapes.OnCallJson:
 
 @router.get("/runbook", tags=["runbook"])
 async def runbook(house: Here) -> dict[str, Any]:
-    """The runbook in force, as `tocsin check --format json` prints it."""
-    return as_json(house.reading)
+    """The runbook in force, as `tocsin check --format json` prints it, with the documents that it links to.
+
+    The slugs of a linked document's procedures begin with its name: `rollback-deployment--quick-rollback`.
+    """
+    return as_json(house.reading) | {"linked": [views.linked(document) for document in house.desk.policy.linked]}

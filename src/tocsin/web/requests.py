@@ -145,7 +145,11 @@ class RunProcedure(Request):
 
 
 class Propose(Request):
+    """With `break_glass` an admin has it run at once, unapproved, and says why."""
+
     values: Values = {}
+    break_glass: bool = False
+    reason: Reason = ""
 
 
 class Decide(Request):

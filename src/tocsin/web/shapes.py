@@ -230,8 +230,39 @@ ApprovalJson = TypedDict(
         "reason": str,
         "evidence": str | None,
         "ended_at": Instant | None,
+        "context": str,
+        "target": str,
+        "watch": str,
+        "undo": str,
+        "advice": str,
+        "broken_glass": str,
     },
 )
+
+
+class SuggestionJson(TypedDict):
+    """A value that an alert's label carries; nothing fills it in by itself."""
+
+    value: str
+    label: str
+
+
+class AskedJson(TypedDict):
+    """A value to give: one of `choices`, where the cluster could be asked; else `reason` says why there are none.
+
+    `refused` says why no value can ever be given, else it is null.
+    """
+
+    name: str
+    type: str
+    refused: str | None
+    choices: list[str]
+    reason: str
+    suggestions: list[SuggestionJson]
+
+
+class ValuesJson(TypedDict):
+    values: list[AskedJson]
 
 
 class PublicUpdateJson(TypedDict):

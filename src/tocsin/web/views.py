@@ -8,16 +8,20 @@ from datetime import UTC, datetime
 import msgspec
 
 from tocsin.diagnosis.walk import Position
+from tocsin.engine.asking import Asked
 from tocsin.engine.core import Committed
 from tocsin.engine.records import AlertRecord, Evidence
 from tocsin.incident import events as e
 from tocsin.incident.checklists import items, tick_of
 from tocsin.incident.deadlines import Deadline, acknowledge_due, deadlines
+from tocsin.incident.hints import after_failure
+from tocsin.incident.library import procedures_of
 from tocsin.incident.policy import Policy
 from tocsin.incident.state import Approval, Incident, Run, StepState
 from tocsin.incident.wording import describe
 from tocsin.oncall.roster import next_handoff
-from tocsin.runbook.model import Procedure
+from tocsin.runbook.model import Procedure, Runbook
+from tocsin.runbook.report import procedure_json
 from tocsin.web import shapes as s
 
 
@@ -358,6 +362,34 @@ def approval(a: Approval) -> s.ApprovalJson:
         "reason": a.reason,
         "evidence": a.evidence,
         "ended_at": maybe(a.ended_at),
+        "context": a.context,
+        "target": a.target,
+        "watch": a.watch,
+        "undo": a.undo,
+        "advice": after_failure(a.undo) if a.status == "failed" else "",
+        "broken_glass": a.broken_glass,
+    }
+
+
+def linked(document: Runbook) -> dict[str, object]:
+    """A document that the runbook links to, as far as it can be run."""
+    return {
+        "target": document.file,
+        "title": document.title,
+        "digest": document.digest,
+        "procedures": [procedure_json(p) for p in procedures_of(document)],
+    }
+
+
+def asked(found: Asked) -> s.AskedJson:
+    p = found.placeholder
+    return {
+        "name": p.name,
+        "type": p.type,
+        "refused": p.refused,
+        "choices": list(found.choices.values),
+        "reason": found.choices.reason,
+        "suggestions": [{"value": one.value, "label": one.label} for one in found.suggestions],
     }
 
 
