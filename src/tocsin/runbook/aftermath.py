@@ -69,6 +69,8 @@ def tasks(document: Document) -> tuple[tuple[PostIncident, ...], list[Finding]]:
         found += _section(section) if _about(section) else _elsewhere(section)
     if not found:
         found = [entry for section in document.sections for entry in _undated(section)]
+    once = {(entry.what.casefold(), entry.within, entry.items): entry for entry in reversed(found)}
+    found = list(reversed(once.values()))
     return tuple(found), [] if found else [findings.absent(findings.NO_POST_INCIDENT)]
 
 

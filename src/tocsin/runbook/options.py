@@ -30,7 +30,8 @@ _NOT = re.compile(
     r"long-?term|matrix|checklist",
     re.IGNORECASE,
 )
-_FIXES = re.compile(r"resol(?:ve|ution|ving)|recover|remediat|repair|fix", re.IGNORECASE)
+FIXES = re.compile(r"resol(?:ve|ution|ving)|recover|remediat|repair|fix", re.IGNORECASE)
+_IN_ORDER = re.compile(r"procedure\b", re.IGNORECASE)  # what stands below is gone through, and nothing to choose from
 _GOAL = re.compile(r"(?:goal|objective|note|purpose|aim|priority|owner|who|target|warning|important)\b", re.IGNORECASE)
 _LIST_OF = re.compile(
     r"(?:common |possible |available |mitigation |immediate )*(?:options?|actions?|strategies|"
@@ -98,7 +99,7 @@ def _section(section: Section) -> Iterator[Option]:
         return
     for part in section.parts():
         if part.label and not _LIST_OF.fullmatch(part.label):
-            if not _GOAL.match(part.label):
+            if not _IN_ORDER.match(part.label) and not _GOAL.match(part.label):
                 yield from _labelled(part)
             continue
         yield from _points(part.blocks)
@@ -182,8 +183,8 @@ def _stepped(step: Step) -> Option:
 def _elsewhere(section: Section) -> Iterator[Option]:
     """Options in a section about resolving: commented commands that each state their case (`# Scale up if ...`), points
     such as `Restart -> `command``; and the point of a process that is the mitigation and carries its command."""
-    fixes = bool(_FIXES.search(section.title))
-    for block in section.blocks:
+    fixes = bool(FIXES.search(section.title))
+    for block in (b for part in section.parts() if not _IN_ORDER.match(part.label) for b in part.blocks):
         stated = list(_commented(block)) if isinstance(block, Code) and fixes else []
         if len(stated) > 1 and sum(bool(option.when) for option in stated) * 2 >= len(stated):
             yield from stated

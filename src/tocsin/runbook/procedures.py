@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct, structs
 
@@ -69,7 +69,7 @@ def read(document: Document) -> tuple[tuple[Procedure, ...], tuple[str, ...], li
     """The procedures in document order, the `export` lines of the assessment, and what is doubtful about the steps."""
     said: list[Finding] = []
     drafts = _drafts(document, said)
-    purposes = [purpose(draft.home) for draft in drafts]
+    purposes = [purpose_of(draft.home.trail) for draft in drafts]
     environment = _environment(drafts, purposes)
     taken: set[str] = set()
     procedures = []
@@ -83,9 +83,9 @@ def read(document: Document) -> tuple[tuple[Procedure, ...], tuple[str, ...], li
     return tuple(procedures), environment, said if procedures else [*said, findings.absent(findings.NO_PROCEDURES)]
 
 
-def purpose(section: Section) -> Purpose:
-    """What the procedure of that heading is for, by its own words first and then those of the headings above it."""
-    for title in section.trail:
+def purpose_of(titles: Iterable[str]) -> Purpose:
+    """What the procedure below those headings is for, by the words of the innermost that has any; innermost first."""
+    for title in titles:
         for meant, wording in _PURPOSES:
             if wording.search(title):
                 return meant

@@ -235,6 +235,7 @@ def _described(name: str, title: str, line: int, texts: list[str]) -> Severity:
         elif re.search(columns.DESCRIPTION, label.casefold()) and value:
             description = value.strip()
     response = response or _in_title(title)
+    description = " ".join(description.split())
     return Severity(name, description, _response(response), response, examples, line)
 
 

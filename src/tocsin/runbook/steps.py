@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from tocsin.runbook import commands, findings
 from tocsin.runbook.document import Code, Items, Section
 from tocsin.runbook.model import Finding, Step, StepClass, StepKind
-from tocsin.runbook.shell import read_command
+from tocsin.runbook.shell import read_command, window_of
 from tocsin.runbook.wording import code_spans, plain
 
 PROMQL = frozenset({"promql", "prometheus"})
@@ -97,12 +97,21 @@ def _command(span: str, title: str, line: int, said: list[Finding]) -> Step:
     said += read.findings
     judged = read.classification
     return Step(
-        title, StepKind.SHELL, read.command, 1, judged.step_class, read.placeholders, line, class_reason=judged.reason
+        title,
+        StepKind.SHELL,
+        read.command,
+        1,
+        judged.step_class,
+        read.placeholders,
+        line,
+        class_reason=judged.reason,
+        window=window_of(title),
     )
 
 
 def _manual(title: str, line: int) -> Step:
-    return Step(title, StepKind.MANUAL, "", 0, StepClass.READ, (), line, class_reason="a person does it")
+    reason = "a person does it"
+    return Step(title, StepKind.MANUAL, "", 0, StepClass.READ, (), line, class_reason=reason, window=window_of(title))
 
 
 def _rows(text: str) -> list[str]:

@@ -11,6 +11,8 @@ _LINK = re.compile(r"!?\[([^\]\[]*)\]\([^()\s]*(?:\s+\"[^\"]*\")?\)")
 _COMMENT = re.compile(r"<!--.*?-->|<br\s*/?>", re.IGNORECASE | re.DOTALL)
 _EMPHASIS = re.compile(r"(?<!\\)(\*{1,3}|~~)(?=\S)|(?<=\S)(?<!\\)(\*{1,3}|~~)|(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+_PRIVATE = 0xE000
+_SHOWN = {_PRIVATE + code: chr(code) for code in range(0x21, 0x7F)}
 _KINDS = r"(?:step|phase|scenario|procedure|playbook|runbook|section|part|stage|chapter)"
 _NUMBERING = re.compile(
     rf"(?:{_KINDS}\s+(?:[0-9]+(?:\.[0-9]+)*|[a-z])\s*[.):–—-]+|[0-9]+(?:\.[0-9]+)*\s?[.):–—-]|"
@@ -25,11 +27,18 @@ def plain(text: str) -> str:
     """`text` without emphasis, code marks, emoji, links' targets and comments; blanks collapsed."""
     if text.isascii() and not _DRESSED.search(text):
         return " ".join(text.split())
-    bare = _LINK.sub(r"\1", _COMMENT.sub(" ", text))
-    bare = _ESCAPE.sub(r"\1", _EMPHASIS.sub("", bare)).replace("`", "")
+    kept = _ESCAPE.sub(_hidden, text) if "\\" in text else text
+    bare = _EMPHASIS.sub("", _LINK.sub(r"\1", _COMMENT.sub(" ", kept))).replace("`", "")
     if not bare.isascii():
         bare = "".join(c for c in bare if not _pictogram(c))
+    if kept is not text:
+        bare = bare.translate(_SHOWN)
     return " ".join(bare.split())
+
+
+def _hidden(escaped: re.Match[str]) -> str:
+    """An escaped character as one of the private use area, where no rule takes it for dress."""
+    return chr(_PRIVATE + ord(escaped[1]))
 
 
 def unnumbered(title: str) -> str:

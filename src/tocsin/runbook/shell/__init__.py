@@ -5,7 +5,7 @@ from tocsin.runbook.shell.contexts import Quoting, Use, uses
 from tocsin.runbook.shell.endings import last_words
 from tocsin.runbook.shell.environment import relies_on
 from tocsin.runbook.shell.model import Classification, Command, Fence
-from tocsin.runbook.shell.splitter import read_command, split_fence
+from tocsin.runbook.shell.splitter import read_command, split_fence, window_of
 from tocsin.runbook.shell.syntax import parse
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "relies_on",
     "split_fence",
     "uses",
+    "window_of",
 ]

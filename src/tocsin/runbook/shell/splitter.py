@@ -95,23 +95,24 @@ def _shell(chunk: Chunk, notes: Reading, environment: Iterable[str], *, line: in
         class_reason=verdict.reason,
         poll=poll.every if poll else None,
         poll_command=poll.command if poll else "",
-        window=_window(notes),
+        window=window_of(notes.title),
         needs_environment=relies_on(chunk.body, environment),
     )
 
 
 def _promql(notes: Reading, *, line: int) -> Step:
     return Step(notes.title or "Prometheus query", StepKind.PROMQL, notes.query or "", 0, StepClass.READ, (), line,
-                class_reason="a query only reads", window=_window(notes))  # fmt: skip
+                class_reason="a query only reads", window=window_of(notes.title))  # fmt: skip
 
 
 def _manual(notes: Reading, *, line: int) -> Step:
     return Step(manual_title(notes), StepKind.MANUAL, "", 0, StepClass.READ, (), line,
-                class_reason="a person does it", window=_window(notes))  # fmt: skip
+                class_reason="a person does it", window=window_of(notes.title))  # fmt: skip
 
 
-def _window(notes: Reading) -> tuple[timedelta, timedelta] | None:
-    return parse_range(notes.title) if _KEEPS_LOOKING.search(notes.title) else None
+def window_of(title: str) -> tuple[timedelta, timedelta] | None:
+    """The (least, most) time a title asks to keep looking: `Monitor for 15-30 minutes`; None when it does not."""
+    return parse_range(title) if _KEEPS_LOOKING.search(title) else None
 
 
 def _prompt_findings(plain: Unprompted, line: int) -> list[Finding]:
