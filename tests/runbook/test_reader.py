@@ -404,3 +404,10 @@ def test_findings_come_in_line_order() -> None:
     lines = [finding.line for finding in reading("## Verification\n```bash\nrm -rf /x\n").findings]
     assert lines == sorted(lines)
     assert Level.ERROR not in {finding.level for finding in reading("").findings}
+
+
+def test_what_stands_under_a_heading_command_is_one_whatever_its_program_is_called() -> None:
+    rows = ("`./rollback.sh`", "`sleep 20 && touch on`", "see `recovery.md`", "-")
+    table = "".join(f"| Action {n} | x | {cell} |\n" for n, cell in enumerate(rows))
+    found = read(f"# R\n\n## Mitigation\n\n| Action | When to use | Command |\n|---|---|---|\n{table}", file="r.md")
+    assert [m.command for m in found.runbook.mitigations] == ["./rollback.sh", "sleep 20 && touch on", None, None]

@@ -72,8 +72,8 @@ class Policy:
     def first_role(self, severity: str) -> str:
         """Who is paged when the incident opens: the lowest rung's role (the response flow's first box).
 
-        A level without a rung takes the matrix's first, and without a matrix it is `FIRST_ROLE`: somebody hears of every
-        incident.
+        A level without a rung takes the matrix's first, and without a matrix it is `FIRST_ROLE`: somebody hears
+        of every incident.
         """
         if self.rules.first_role:
             return self.rules.first_role

@@ -24,9 +24,13 @@ _FILE = re.compile(r"\S+\.(?:md|markdown|html?|pdf|txt)", re.IGNORECASE)
 def looks_like_one(text: str) -> bool:
     """Whether the text opens with a program's name (or a script's path, or an assignment before one)."""
     words = re.sub(r"^(?:\$\s+)?(?:[A-Z_][A-Z0-9_]*=\S*\s+)*", "", text.strip()).split(None, 1)
-    if not words or _FILE.fullmatch(text.strip()):
+    if not words or names_document(text):
         return False
     return words[0] in PROGRAMS or bool(re.fullmatch(r"(?:\./|~/|/)[\w./-]+|\./[\w./-]+", words[0]) and len(words) > 1)
+
+
+def names_document(text: str) -> bool:
+    return _FILE.fullmatch(text.strip()) is not None
 
 
 def first_in(text: str) -> str | None:

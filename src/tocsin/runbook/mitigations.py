@@ -95,7 +95,7 @@ def _row(row: Row, shape: dict[str, int | None], taken: set[str], said: list[Fin
         action = when  # a cell that is nothing but a command names no action; the row is known by its case
     name = unique(slug(action) or "mitigation", taken)
     source = row.cells[shape["command"]] if shape["command"] is not None else row.cells[shape["action"] or 0]
-    text = None if row.surplus else _command(source)
+    text = None if row.surplus else _command(source, headed=shape["command"] is not None)
     if text is None:
         return Mitigation(action, name, when, None, None, (), row.line)
     read = read_command(text, line=row.line)
@@ -106,9 +106,14 @@ def _row(row: Row, shape: dict[str, int | None], taken: set[str], said: list[Fin
     )
 
 
-def _command(cell: str) -> str | None:
-    """The first code span that is a command, else the whole cell when it is one without any dress."""
+def _command(cell: str, *, headed: bool) -> str | None:
+    """The first code span that is a command, else the whole cell when it is one without any dress.
+
+    Under a heading that says so (`headed`) code is a command whatever its program is called; a document's name is not.
+    """
     found = commands.first_in(cell)
+    if found is None and headed:
+        found = next((span for span in code_spans(cell) if not commands.names_document(span)), None)
     if found is None and not code_spans(cell) and commands.looks_like_one(cell):
         found = cell.strip()
     return found
