@@ -11,6 +11,8 @@ import pytest
 from served import Served
 from terminals import Terminal
 
+from tocsin.incident.policy import Role
+
 
 @pytest.fixture
 def number(ana: Terminal) -> int:
@@ -84,11 +86,11 @@ def test_the_only_pending_proposal_is_approved_and_followed(ana: Terminal, numbe
     ana.says("mitigate", number, "rollback")
     said = ana.says("approve", number)
     assert "| ran kubectl rollout undo" in said
-    assert said.endswith("Rollback: done\n")
+    assert "Rollback: done\n   Watch after it: " in said
 
 
 def test_proposing_and_approving_is_one_command(ana: Terminal, number: int) -> None:
-    assert ana.says("mitigate", number, "rollback", "--approve").endswith("Rollback: done\n")
+    assert "Rollback: done\n" in ana.says("mitigate", number, "rollback", "--approve")
 
 
 def test_a_mitigation_followed_as_json_ends_with_its_approval(ana: Terminal, number: int) -> None:
@@ -123,6 +125,21 @@ def test_nothing_pending_is_said(ana: Terminal, number: int) -> None:
 def test_an_approval_is_used_once(ana: Terminal, number: int) -> None:
     ana.says("mitigate", number, "rollback", "--approve")
     assert "used once" in ana.refuses("approve", number, 1)
+
+
+def test_the_glass_takes_an_admin_and_a_reason(ana: Terminal, house: Served, number: int) -> None:
+    assert "say --because" in ana.refuses("mitigate", number, "rollback", "--break-glass", code=2)
+    assert "takes an admin" in ana.refuses("mitigate", number, "rollback", "--break-glass", "--because", "asleep")
+    admin = Terminal(house.environment(Role.ADMIN, "Ada"))
+    said = admin.says("mitigate", number, "rollback", "--break-glass", "--because", "all are asleep")
+    assert "BREAK-GLASS by Ada: all are asleep" in said
+    assert "Rollback: done\n" in said
+
+
+def test_a_step_that_changes_is_proposed_by_its_number(ana: Terminal, number: int) -> None:
+    said = ana.says("mitigate", number, "pod-crashes#2", "--value", "pod-name=backend-x")
+    assert "pod-name = backend-x" in said
+    assert "2. See why" not in said
 
 
 def test_the_tree_is_walked_to_a_proposal(ana: Terminal, number: int) -> None:
@@ -187,3 +204,27 @@ def test_on_a_terminal_the_missing_blanks_are_asked_for(ana: Terminal, house: Se
         os.close(theirs)
         os.close(ours)
     assert "roll back" in ana.json("show", number)["updates"][-1]["text"]
+
+
+def test_on_a_terminal_an_approval_is_asked_for_once_more(ana: Terminal, house: Served, number: int) -> None:
+    ana.says("mitigate", number, "rollback")
+    said = at_a_terminal(house, b"n\n", "approve", str(number))
+    assert "Approve exactly this?" in said
+    assert "Nothing was approved." in said
+    assert ana.json("show", number)["approvals"][0]["status"] == "pending"
+
+
+def at_a_terminal(house: Served, typed: bytes, *arguments: str) -> str:
+    """What a person at a terminal sees who types this."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "tocsin.cli.main", *arguments]
+    os.write(ours, typed)
+    try:
+        subprocess.run(
+            command, env={**os.environ, **house.environment(), "TERM": "dumb"}, stdin=theirs, stdout=theirs,
+            stderr=theirs, timeout=60, check=False,
+        )  # fmt: skip
+        return os.read(ours, 65536).decode()
+    finally:
+        os.close(theirs)
+        os.close(ours)

@@ -134,12 +134,37 @@ class Approval(Struct, frozen=True):
     values: dict[str, str] = {}
     requested_by: str = ""
     approved_by: tuple[str, ...] = ()
+    context: str = ""
+    target: str = ""
+    watch: str = ""
+    undo: str = ""
+    advice: str = ""
+    broken_glass: str = ""
     reason: str = ""
     evidence: str | None = None
 
 
 class Proposed(Struct, frozen=True):
     approval: Approval
+
+
+class Suggestion(Struct, frozen=True):
+    value: str
+    label: str = ""
+
+
+class Asked(Struct, frozen=True):
+    """A value to give: one of `choices` where there are any, else `reason` says why there are none."""
+
+    name: str
+    refused: str | None = None
+    choices: tuple[str, ...] = ()
+    reason: str = ""
+    suggestions: tuple[Suggestion, ...] = ()
+
+
+class Values(Struct, frozen=True):
+    values: tuple[Asked, ...] = ()
 
 
 class Verification(Struct, frozen=True):
@@ -234,6 +259,14 @@ class BookProcedure(Struct, frozen=True):
     steps: tuple[BookStep, ...] = ()
 
 
+class BookDocument(Struct, frozen=True):
+    """A document that the runbook links to, as far as it can be run."""
+
+    title: str = ""
+    target: str = ""
+    procedures: tuple[BookProcedure, ...] = ()
+
+
 class BookMitigation(Struct, frozen=True):
     action: str
     slug: str
@@ -260,3 +293,4 @@ class Book(Struct, frozen=True):
     leaf_actions: tuple[BookMitigation, ...] = ()
     severities: tuple[BookSeverity, ...] = ()
     indicators: tuple[Indicator, ...] = ()
+    linked: tuple[BookDocument, ...] = ()

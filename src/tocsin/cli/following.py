@@ -12,11 +12,12 @@ import msgspec
 from tocsin.channels.text import one_line
 from tocsin.cli import answers as a
 from tocsin.cli import render
-from tocsin.cli.client import Answer, Client, ServerError, absent
+from tocsin.cli.choosing import with_values
+from tocsin.cli.client import Client, ServerError
 from tocsin.cli.complaints import FAILED, complain
 from tocsin.cli.live import Listener
 from tocsin.cli.responding import INTERRUPTED, at, now, told
-from tocsin.cli.terminal import put, put_json
+from tocsin.cli.terminal import interactive, put, put_json
 
 LOOKS_SECONDS = (0.05, 0.1, 0.2, 0.3)
 """Between the first looks; after them, the longest."""
@@ -46,20 +47,15 @@ def run(number: int, slug: str, *, steps: Sequence[int], values: Mapping[str, st
     """Starts a procedure and prints each step as it ends; 1 when the run failed or its end is not known."""
 
     def start(server: Client) -> int:
-        body = {"steps": list(steps) or None, "values": dict(values) or None}
-        started = _asked(server, at(number, "procedures", slug), body).read(a.RunStarted).run
+        path = at(number, "procedures", slug)
+        answer = with_values(
+            server, f"{path}/values", values,
+            lambda given: server.post(path, {"steps": list(steps) or None, "values": dict(given) or None}),
+        )  # fmt: skip
+        started = answer.read(a.RunStarted).run
         return _followed(lambda: _follow_run(server, at(number, "runs", started), as_json=as_json), "the run", number)
 
     return told(start)
-
-
-def _asked(server: Client, path: str, body: Mapping[str, object]) -> Answer:
-    """The answer; values that are missing are named as they are given."""
-    try:
-        return server.post(path, body)
-    except ServerError as exc:
-        missing = " ".join(f"--value {name}=..." for name, why in exc.fields.items() if absent(why))
-        raise ServerError(f"{exc}: give {missing}" if missing else str(exc), status=exc.status) from None
 
 
 def _follow_run(server: Client, path: str, *, as_json: bool) -> int:
@@ -115,14 +111,25 @@ def _under_way(incident: a.Incident, slug: str | None) -> a.Run:
     raise ServerError(f"several are running: name the procedure, one of {names}")
 
 
-def mitigate(number: int, slug: str, *, values: Mapping[str, str], approved: bool, as_json: bool) -> int:
-    """Proposes a mitigation; `approved` also says yes, and follows it to its outcome."""
+def mitigate(
+    number: int, slug: str, *, values: Mapping[str, str], approved: bool, glass: str | None, as_json: bool
+) -> int:
+    """Proposes a mitigation; `approved` also says yes, and follows it to its outcome.
+
+    With `glass`, the reason, an admin has it run at once, unapproved.
+    """
 
     def propose(server: Client) -> int:
-        answer = _asked(server, at(number, "mitigations", slug), {"values": dict(values) or None})
+        path = at(number, "mitigations", slug)
+        more = {} if glass is None else {"break_glass": True, "reason": glass}
+        answer = with_values(
+            server, f"{path}/values", values, lambda given: server.post(path, {"values": dict(given) or None, **more})
+        )
         found = answer.read(a.Proposed).approval
         if not as_json:
             put(render.approval(found, number, now()))
+        if glass is not None:
+            return _run_now(server, number, found.id, as_json=as_json)
         if not approved:
             return _said(answer.body if as_json else None)
         return _decide(server, number, found.id, as_json=as_json)
@@ -130,16 +137,32 @@ def mitigate(number: int, slug: str, *, values: Mapping[str, str], approved: boo
     return told(propose)
 
 
-def approve(number: int, approval: str | None, *, as_json: bool) -> int:
-    """Approves, shows what, and follows it to its outcome."""
+def _run_now(server: Client, number: int, approval: str, *, as_json: bool) -> int:
+    if not as_json:
+        put(["The glass is broken: it runs at the server, and everybody is told ..."])
+    return _followed(lambda: _follow_approval(server, number, approval, as_json=as_json), "the mitigation", number)
+
+
+def approve(number: int, approval: str | None, *, sure: bool, as_json: bool) -> int:
+    """Shows exactly what is approved, asks a person at a terminal whether they mean it, and follows it to its end."""
 
     def do(server: Client) -> int:
         chosen = _pending(server, number, approval)
         if not as_json:
             put(render.approval(chosen, number, now()))
+            if chosen.status == "pending" and not sure and interactive() and not _means_it():
+                put(["Nothing was approved."])
+                return FAILED
         return _decide(server, number, chosen.id, as_json=as_json)
 
     return told(do)
+
+
+def _means_it() -> bool:
+    try:
+        return input("Approve exactly this? [y/N] ").strip().casefold() in ("y", "yes")
+    except EOFError:
+        return False
 
 
 def reject(number: int, approval: str | None, *, reason: str, as_json: bool) -> int:
@@ -231,6 +254,7 @@ def _ended(server: Client, number: int, found: a.Approval, *, body: bytes | None
             )
         why = f": {one_line(found.reason)}" if found.reason else ""
         put([f"{one_line(found.action)}: {found.status}{why}"])
+        put(render.afterwards(found))
         if found.status == "unknown":
             put([f"Look whether it took effect, then: tocsin settle {number} {found.id} done|failed"])
     return 0 if found.status == "done" else FAILED

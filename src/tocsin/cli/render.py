@@ -111,15 +111,34 @@ def approval(one: a.Approval, number: int, now: datetime) -> list[str]:
     """A proposal with its command as it would run, and whose yes is still needed."""
     lines = [f"{one_line(one.id)}. {one_line(one.action)}: {_STATUS.get(one.status, one.status)}"]
     lines += [f"   $ {line}" for line in clean(one.command).splitlines()]
-    lines += [f"   {one_line(k)} = {one_line(v)}" for k, v in one.values.items()]
+    beside = [*one.values.items(), ("Cluster", one.context), ("Acts on", one.target)]
+    lines += [f"   {one_line(k)} = {one_line(v, limit=500)}" for k, v in beside if v]
+    if one.broken_glass:
+        lines += wrapped(f"BREAK-GLASS by {one_line(one.requested_by)}: {one.broken_glass}", indent="   ")
     if one.reason:
         lines += wrapped(one.reason, indent="   ")
+    if one.status in ("pending", "approved", "running", "done", "failed"):
+        lines += afterwards(one)
     if one.status == "pending":
         lines += wrapped(f"{needed(one)} It expires {_in(one.expires_at - now)}.", indent="   ")
         lines.append(f"   tocsin approve {number} {one_line(one.id)}")
     if one.status == "unknown":
         lines.append(f"   tocsin settle {number} {one_line(one.id)} done|failed")
     return lines
+
+
+def afterwards(one: a.Approval) -> list[str]:
+    """What to look at after it, how to take it back, what to do when it failed."""
+    said = (("Watch after it", one.watch), ("To take it back", one.undo), ("Now", one.advice))
+    return [line for name, text in said if text for line in wrapped(f"{name}: {text}", indent="   ")]
+
+
+def pick(one: a.Asked) -> list[str]:
+    """What there is to choose from for a value, numbered; then what the alerts' labels say."""
+    rows = [f"{n:>4}. {one_line(value)}" for n, value in enumerate(one.choices, start=1)]
+    none = wrapped(f"{one.name}: {one.reason}") if one.reason and not one.choices else []
+    hints = [f"      an alert's label {one_line(s.label)} says {one_line(s.value)}" for s in one.suggestions]
+    return [one_line(one.name), *rows, *hints] if one.choices else [*none, *hints]
 
 
 def needed(one: a.Approval) -> str:
@@ -162,14 +181,34 @@ def entries(found: Iterable[a.Entry], *, day: str = "") -> Iterator[str]:
 
 def procedures(book: a.Book, number: int) -> list[str]:
     """The procedures that can be run, with the values they ask for."""
-    if not book.procedures:
+    everything = [*book.procedures, *(p for d in book.linked for p in d.procedures)]
+    if not everything:
         return ["The runbook has no procedures."]
+    lines = _procedures(book.procedures)
+    for document in book.linked:
+        lines += ["", f"{one_line(document.title or document.target)} ({one_line(document.target)})"]
+        lines += _procedures(document.procedures)
+    change = next((f"{p.slug}#{n}" for p in everything for n, s in enumerate(p.steps, 1) if _changes(s)), None)
+    lines += [""] if book.linked else []
+    lines.append(f"Run one: tocsin run {number} {one_line(everything[0].slug)}")
+    if change is not None:
+        lines.append(f"Propose a step that changes production: tocsin mitigate {number} '{one_line(change)}'")
+    return lines
+
+
+def _procedures(found: Sequence[a.BookProcedure]) -> list[str]:
     rows = []
-    for p in book.procedures:
+    for p in found:
         asked = dict.fromkeys(x if isinstance(x, str) else x.name for s in p.steps for x in s.placeholders)
         wanted = " ".join(f"--value {one_line(name)}=..." for name in asked)
-        rows.append((one_line(p.slug), _steps(len(p.steps)), f"{one_line(p.title)}  {wanted}".rstrip()))
-    return [*table(rows), f"Run one: tocsin run {number} {one_line(book.procedures[0].slug)}"]
+        changing = ", ".join(f"#{n}" for n, s in enumerate(p.steps, start=1) if _changes(s))
+        said = [one_line(p.title), wanted, f"(changes: {changing})" if changing else ""]
+        rows.append((one_line(p.slug), _steps(len(p.steps)), "  ".join(filter(None, said))))
+    return table(rows)
+
+
+def _changes(step: a.BookStep) -> bool:
+    return step.kind == "shell" and step.step_class not in ("", "read")
 
 
 def mitigations(book: a.Book, number: int) -> list[str]:

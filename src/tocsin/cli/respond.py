@@ -170,6 +170,10 @@ def mitigate(
     approve: Annotated[
         bool, typer.Option("--approve", help="Approve it too, in your own name, and follow it.")
     ] = False,
+    break_glass: Annotated[
+        bool, typer.Option("--break-glass", help="Run it now, unapproved; an admin, with --because. Everybody is told.")
+    ] = False,
+    because: Annotated[str, typer.Option("--because", help="Why nobody else can be asked.")] = "",
     json: Json = False,
 ) -> None:
     """Propose a mitigation; it runs once approved."""
@@ -181,14 +185,22 @@ def mitigate(
         values = responding.pairs(value, "--value")
     except ValueError as exc:
         raise typer.Exit(responding.refused(str(exc))) from None
-    raise typer.Exit(following.mitigate(number, mitigation, values=values, approved=approve, as_json=json))
+    if break_glass and (approve or not because.strip()):
+        raise typer.Exit(responding.refused("--break-glass runs it unapproved: leave out --approve, and say --because"))
+    glass = because if break_glass else None
+    raise typer.Exit(following.mitigate(number, mitigation, values=values, approved=approve, glass=glass, as_json=json))
 
 
-def approve(number: Number, approval: ApprovalId = None, json: Json = False) -> None:
+def approve(
+    number: Number,
+    approval: ApprovalId = None,
+    sure: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask again on a terminal.")] = False,
+    json: Json = False,
+) -> None:
     """Approve a mitigation in your own name, and follow it."""
     from tocsin.cli import following
 
-    raise typer.Exit(following.approve(number, approval, as_json=json))
+    raise typer.Exit(following.approve(number, approval, sure=sure, as_json=json))
 
 
 def reject(number: Number, approval: ApprovalId = None, because: Because = "", json: Json = False) -> None:

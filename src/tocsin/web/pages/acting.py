@@ -33,10 +33,9 @@ _KEPT_BACK = ("csrf",)
 _STATUS = {TransitionError: 409, CommandError: 422, PermissionRefused: 403, NotFound: 404}
 _ANCHORS = {
     "severity": "classify", "run": "investigate", "cancel": "investigate", "stop": "approvals", "answer": "decide",
-    "propose": "approvals", "approve": "approvals", "reject": "mitigate", "settle": "mitigate",
-    "mitigated": "mitigate", "update": "tell", "say": "tell",
-    "publish": "public", "tick": "end", "resolve": "end", "note": "log", "facts": "after", "add-item": "after",
-    "finish-item": "after", "close": "after",
+    "propose": "approvals", "approve": "approvals", "break-glass": "approvals", "reject": "mitigate",
+    "settle": "mitigate", "mitigated": "mitigate", "update": "tell", "say": "tell", "publish": "public", "tick": "end",
+    "resolve": "end", "note": "log", "facts": "after", "add-item": "after", "finish-item": "after", "close": "after",
 }  # fmt: skip
 
 
@@ -71,7 +70,8 @@ async def act(request: Request, house: Here, actor: Responder, number: int, comm
     try:
         await todo(Asked(house.desk, str(number), actor, fields))
     except (IncidentError, NotFound) as refusal:
-        return await _refused(request, house, number, actor, refusal=refusal, told=Told(command, fields))
+        told = Told(command, fields, refusal.fields if isinstance(refusal, CommandError) else {})
+        return await _refused(request, house, number, actor, refusal=refusal, told=told)
     if "hx-request" not in request.headers:
         return RedirectResponse(f"/incidents/{number}?done={command}#{_ANCHORS.get(command, 'top')}", SEE_OTHER)
     found = await known(house, number, actor, after=newest_shown(request))
@@ -180,6 +180,9 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "propose": lambda a: a.desk.propose(a.ref, a.actor, slug=a.field("mitigation"), values=a.prefixed("value:")),
     "approve": lambda a: a.desk.approve(a.ref, a.actor, approval=a.field("approval")),
+    "break-glass": lambda a: a.desk.break_glass(
+        a.ref, a.actor, slug=a.field("mitigation"), values=a.prefixed("value:"), reason=a.field("reason")
+    ),
     "reject": lambda a: a.desk.reject(a.ref, a.actor, approval=a.field("approval"), reason=a.field("reason")),
     "settle": lambda a: a.desk.settle(
         a.ref, a.actor, approval=a.field("approval"), outcome=a.field("outcome"), reason=a.field("reason")

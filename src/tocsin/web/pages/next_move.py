@@ -9,7 +9,7 @@ from tocsin.web.pages.room_view import Room
 def next_move(room: Room) -> tuple[str, str]:
     """(what, anchor). The order is the runbook's: own it, settle what is unsure, approve, decide, verify, resolve."""
     i = room.incident
-    states = {a.status for a in room.waiting}
+    states = {a.approval.status for a in room.waiting}
     tree_now = room.tree
     moves = (
         (i.status is Status.CLOSED, ("Reviewed and closed", "after")),

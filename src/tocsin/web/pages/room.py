@@ -205,6 +205,7 @@ SAID = {
     "answer": "Answered.",
     "propose": "Proposed. It runs once it is approved.",
     "approve": "Approved.",
+    "break-glass": "The glass is broken: it runs now, unapproved. Everybody is told.",
     "reject": "Rejected. Nothing was run.",
     "settle": "Recorded.",
     "mitigated": "Recorded: the impact has stopped.",

@@ -5,24 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from tocsin.diagnosis.walk import Position
 from tocsin.engine.records import AlertRecord
 from tocsin.incident.alert import AlertStatus
+from tocsin.incident.approvers import leads
 from tocsin.incident.checklists import Item, items, tick_of
 from tocsin.incident.commands import PUBLIC_WORDS, update_asks
 from tocsin.incident.events import Entry
 from tocsin.incident.facts import Fact
+from tocsin.incident.mitigations import UNFINISHED
 from tocsin.incident.policy import TOCSIN, Actor, Context, Policy, Role
 from tocsin.incident.state import Approval, Incident, Page, Run, Tick
 from tocsin.incident.steps import STATUS_PAGE_TEMPLATES
 from tocsin.incident.templates import public_texts, public_word
 from tocsin.oncall.roster import Person
 from tocsin.review.postmortem import facts_asked
-from tocsin.runbook.model import Indicator, Mitigation, Purpose, Runbook, Severity
+from tocsin.runbook.model import Dashboard, Indicator, Mitigation, Purpose, Runbook, Severity, Step
+from tocsin.web.pages.approval_view import ApprovalView, approval_view
+from tocsin.web.pages.linked_view import DocumentView, documents, opened_by
 from tocsin.web.pages.owed_view import Owed, owed_next
-from tocsin.web.pages.step_view import ProcedureView, procedure_view
-from tocsin.web.pages.tree_view import Tree, tree
+from tocsin.web.pages.step_view import ProcedureView, dashboard_of, procedure_view
+from tocsin.web.pages.tree_view import Tree, linked, tree
 
 _WAITING = ("pending", "approved", "running", "unknown")
 _FACTS = (Fact.FOLLOW_UP.value, Fact.WENT_WELL.value, Fact.TO_IMPROVE.value)
@@ -70,8 +75,19 @@ class Told:
     command: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
 
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """What was wrong with a field, by its name."""
+
     def value(self, command: str, name: str, otherwise: str = "") -> str:
         return self.fields.get(name, otherwise) if command == self.command else otherwise
+
+    def of(self, command: str, name: str, value: str) -> bool:
+        """Whether it is the form of that command whose field `name` holds `value`."""
+        return command == self.command and self.fields.get(name) == value
+
+    def why(self, name: str) -> str:
+        """What was wrong with the field; empty when nothing was."""
+        return self.refused.get(name, "")
 
 
 @dataclass(frozen=True)
@@ -145,8 +161,28 @@ class Room:
 
     @property
     def leads(self) -> bool:
-        """Whether the actor may decide alone about what runs: a commander, or this incident's."""
-        return self.actor.role.includes(Role.COMMANDER) or self.incident.commander == self.actor.name
+        """Whether the actor may stop what changes production: a commander, or this incident's."""
+        return self.actor.role.includes(Role.COMMANDER) or leads(self.incident, self.policy, self.actor)
+
+    @property
+    def may_break_glass(self) -> bool:
+        return self.actor.role.includes(Role.ADMIN)
+
+    @cached_property
+    def documents(self) -> tuple[DocumentView, ...]:
+        """The documents that the runbook links to, as far as they have something to run."""
+        return documents(self.incident, self.runbook, self.policy.linked)
+
+    def document(self, see: str | None) -> DocumentView | None:
+        """The one that `see` of a leaf or mitigation names."""
+        return opened_by(linked(self.runbook, see), self.documents)
+
+    def dashboard(self, step: Step) -> Dashboard | None:
+        return dashboard_of(step, self.runbook.dashboards)
+
+    def under_way(self, slug: str) -> Approval | None:
+        """The proposal of that mitigation or step that is not over yet."""
+        return next((a for a in self.incident.approvals if a.slug == slug and a.status in UNFINISHED), None)
 
     def _procedures(self, purpose: Purpose) -> tuple[ProcedureView, ...]:
         return tuple(procedure_view(self.incident, p) for p in self.runbook.purpose(purpose))
@@ -166,10 +202,12 @@ class Room:
     def tree(self) -> Tree | None:
         return tree(self.runbook, self.known.position)
 
-    @property
-    def waiting(self) -> tuple[Approval, ...]:
+    @cached_property
+    def waiting(self) -> tuple[ApprovalView, ...]:
         """Proposals that want something of a person, or run now, newest first."""
-        return tuple(a for a in reversed(self.incident.approvals) if a.status in _WAITING)
+        ctx = Context(self.now, self.actor, self.policy)
+        found = (a for a in reversed(self.incident.approvals) if a.status in _WAITING)
+        return tuple(approval_view(self.incident, a, ctx) for a in found)
 
     @property
     def tried(self) -> tuple[Approval, ...]:
@@ -178,9 +216,6 @@ class Room:
     @property
     def actions(self) -> tuple[Mitigation, ...]:
         return self.runbook.actions()
-
-    def has_approved(self, approval: Approval) -> bool:
-        return self.actor.name in approval.approved_by
 
     # telling
 

@@ -11,6 +11,8 @@ from tocsin.bootstrap.house import House
 from tocsin.web.pages import (
     acknowledging,
     acting,
+    approving,
+    choosing,
     incidents,
     oncall,
     postmortems,
@@ -40,7 +42,8 @@ def mount(app: FastAPI, house: House) -> None:
     compile_templates()
     app.state.house = house
     for part in (
-        incidents, room, acting, acknowledging, signing_in, oncall, runbook, postmortems, status, reporting,
+        incidents, room, choosing, acting, acknowledging, approving, signing_in, oncall, runbook, postmortems, status,
+        reporting,
     ):  # fmt: skip
         app.include_router(part.router)
     app.mount("/static", Assets(directory=STATIC), name="static")

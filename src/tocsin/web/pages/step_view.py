@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tocsin.incident.state import Incident, Run, StepState
-from tocsin.runbook.model import Procedure, Step, StepClass
+from tocsin.runbook.model import Dashboard, Procedure, Step, StepClass, StepKind
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,12 @@ class StepView:
     @property
     def runnable(self) -> bool:
         return self.reads and bool(self.step.command) and not any(p.refused for p in self.step.placeholders)
+
+    @property
+    def proposable(self) -> bool:
+        """Whether it changes something and can be proposed like a mitigation."""
+        shell = self.step.kind is StepKind.SHELL and bool(self.step.command)
+        return shell and not self.reads and not any(p.refused for p in self.step.placeholders)
 
     @property
     def mark(self) -> str:
@@ -47,6 +53,10 @@ class ProcedureView:
     steps: tuple[StepView, ...]
 
     @property
+    def slug(self) -> str:
+        return self.procedure.slug
+
+    @property
     def running(self) -> bool:
         return any(s.mark == "running" for s in self.steps)
 
@@ -54,6 +64,16 @@ class ProcedureView:
     def under_way(self) -> tuple[Run, ...]:
         """The runs that some of its steps are in now, each once."""
         return tuple({s.run.id: s.run for s in self.steps if s.run is not None and s.run.status == "running"}.values())
+
+    @property
+    def reads(self) -> bool:
+        """Whether a run of it would do anything: some step only reads, or is for a person."""
+        return any(s.reads for s in self.steps)
+
+    @property
+    def changes(self) -> int:
+        """How many of its steps change something, and are proposed one by one."""
+        return sum(not s.reads for s in self.steps)
 
     @property
     def found(self) -> int:
@@ -85,3 +105,12 @@ def procedure_view(incident: Incident, procedure: Procedure) -> ProcedureView:
             latest.update({s.index: (s, run) for s in run.steps})
     steps = (StepView(n, step, *latest.get(n, (None, None))) for n, step in enumerate(procedure.steps, start=1))
     return ProcedureView(procedure, tuple(steps))
+
+
+def dashboard_of(step: Step, dashboards: Sequence[Dashboard]) -> Dashboard | None:
+    """The dashboard that a step for a person names, when the runbook has its address."""
+    title = step.title.casefold()
+    return next((d for d in dashboards if d.url and d.url.startswith(_WEB) and d.name.casefold() in title), None)
+
+
+_WEB = ("http://", "https://")

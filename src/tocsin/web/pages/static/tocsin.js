@@ -159,6 +159,28 @@
     for (const box of document.querySelectorAll("details.output[open]")) load(box);
   });
 
+  // a hint goes into its field only when a person says so
+  document.addEventListener("click", (event) => {
+    const take = event.target.closest("button.take");
+    const field = take?.closest("form")?.elements.namedItem(take.dataset.field);
+    if (!field) return;
+    field.value = take.dataset.value;
+    field.focus();
+  });
+
+  // a link into something folded unfolds it
+  function unfold() {
+    let box = location.hash.length > 1 ? document.getElementById(decodeURIComponent(location.hash.slice(1))) : null;
+    const wanted = box;
+    for (box = box?.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
+    wanted?.scrollIntoView();
+  }
+  window.addEventListener("hashchange", unfold);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#"]');
+    if (link && link.getAttribute("href") === location.hash) unfold();
+  });
+
   document.addEventListener("htmx:sendError", () => say("The server did not answer. Nothing was changed; try again."));
   // a confirmation has been read after a few seconds; a refusal stays
   let fading = 0;
