@@ -48,7 +48,7 @@ used instead is named. An **info** tells what was understood.
 
 `--format sarif` gives the findings in the form that code hosts show beside a change, `--format json` together with
 everything that was understood. What is read from which wording is told in
-[pointing it at your runbook](pointing-at-your-runbook.md).
+[writing a runbook](writing-a-runbook.md).
 """
 _FAMILIES = (
     ("R0", "Severities and structure"),

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.cli.check import check
+from tocsin.cli.check import check, explain, reading_of
+from tocsin.runbook.findings import CATALOGUE
+from tocsin.runbook.shell.catalogue import CATALOGUE as SHELL_CATALOGUE
 
 GOOD = """\
 | Severity | Description | Response Time |
@@ -79,3 +81,75 @@ def test_unusable_arguments_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture
     assert check([], format="text", config=None) == 2
     assert check([file], format="text", config=tmp_path / "none.toml") == 2
     assert capsys.readouterr().err.count("tocsin: ") == 3
+
+
+def test_a_code_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain("r012") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("error R012: an unescaped `|` cuts a command in a table\n")
+    assert "--fix` mends it" in shown
+
+
+def test_an_unknown_code_is_refused_with_those_near_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain("R0123") == 2
+    assert "or R012" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", sorted(entry.code for entry in (*CATALOGUE, *SHELL_CATALOGUE)))
+def test_every_code_has_its_explanation(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain(code) == 0
+    assert len(capsys.readouterr().out) > 80
+
+
+BROKEN = """\
+## Immediate actions\r
+| Action | Command |\r
+|---|\r
+| Look | `kubectl get pods | grep x` |\r
+\r
+## Checks\r
+```bash\r
+$ kubectl exec -it web-0 -- ls\r
+```\r
+"""
+
+
+def test_what_can_be_meant_one_way_is_mended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "runbook.md"
+    file.write_bytes(b"\xef\xbb\xbf" + BROKEN.encode())
+    check([file], format="json", config=None, fix=True)
+    assert file.read_bytes().startswith(b"\xef\xbb\xbf## Immediate")
+    text = file.read_bytes().decode("utf-8-sig")
+    assert "|---|---|\r\n| Look | `kubectl get pods \\| grep x` |\r\n" in text
+    assert "\r\nkubectl exec web-0 -- ls\r\n" in text
+    told = [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()]
+    assert told == ["mended R010", "mended R012", "mended S003", "mended S009"]
+
+
+def test_a_document_without_faults_is_not_touched(tmp_path: Path) -> None:
+    file = write(tmp_path, GOOD)
+    before = file.stat().st_mtime_ns
+    check([file], format="json", config=None, fix=True)
+    assert (file.stat().st_mtime_ns, file.read_text()) == (before, GOOD)
+
+
+def test_the_procedures_of_a_linked_document_can_be_run_from_here(tmp_path: Path) -> None:
+    write(tmp_path, "# Rollback\n## Steps\n```bash\nkubectl rollout undo deploy/x\n```\n", name="rollback.md")
+    (tmp_path / "docs").mkdir()
+    write(tmp_path / "docs", "# DB\n## Restore\n```bash\npg_restore x\n```\n", name="db.md")
+    text = GOOD + "\n[Rollback](./rollback.md#steps), then `docs/db.md`, never `/etc/x.md` or https://x.org/y.md\n"
+    book = reading_of(text, write(tmp_path, text)).runbook
+    assert [(d.target, d.title, d.line) for d in book.linked] == [
+        ("./rollback.md", "Rollback", 8),
+        ("docs/db.md", "DB", 8),
+    ]
+    found = book.procedure("rollback--steps")
+    assert found is not None
+    assert found.steps[0].command == "kubectl rollout undo deploy/x"
+    assert [p.slug for p in book.procedures] == []
+
+
+def test_a_caret_is_drawn_out_below_the_words_it_is_about(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = GOOD + "\n## Escalation\n1. Team Lead\n2. CTO\n"
+    check([write(tmp_path, text)], format="text", config=None)
+    assert "| 1. Team Lead\n        |    ^~~~~~~~~\n" in capsys.readouterr().out
