@@ -41,6 +41,12 @@ async def test_an_alert_that_ends_later_fires_and_one_that_ended_is_resolved(sit
     assert ((await site.shown())["alerts_firing"], (await site.shown())["alerts_total"]) == (0, 1)
 
 
+async def test_the_silence_of_prometheus_is_no_end_of_its_alerts(site: Site) -> None:
+    await (await local(site)).post(PATH, json=[posted(site, ends_in=4)])
+    await site.pass_(hours=1)
+    assert (await site.shown())["alerts_firing"] == 1
+
+
 async def test_prometheus_and_the_webhook_of_its_alertmanager_tell_of_one_alert(site: Site) -> None:
     ask = await local(site)
     group = json.loads(webhook("firing-group2"))
