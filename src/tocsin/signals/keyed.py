@@ -6,7 +6,6 @@ read bodies.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 
@@ -26,11 +25,6 @@ _LABEL = re.compile(r"^ - ([A-Za-z_][A-Za-z0-9_]*) = (.*)$", re.MULTILINE)
 def of_key(key: str) -> str:
     """The fingerprint of the alert that senders name by this key."""
     return fingerprint({"key": text(key)})
-
-
-def of_group(group: str) -> str:
-    """The key under which Alertmanager tells PagerDuty and Opsgenie of the group that its webhook calls `group`."""
-    return hashlib.sha256(group.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def common_labels(listing: str) -> dict[str, str]:

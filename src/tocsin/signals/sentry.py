@@ -127,7 +127,7 @@ def _of_metric(wire: WireHook, data: WireData, metric: WireMetricAlert, at: date
     rule = metric.alert_rule or WireMetricRule()
     title = data.description_title or metric.title or rule.name or ""
     projects = metric.projects or []
-    alert = _alert(
+    return _alert(
         title,
         field="data.metric_alert.title",
         key=f"metric {word(rule.id) or word(metric.id) or title}",
@@ -137,7 +137,6 @@ def _of_metric(wire: WireHook, data: WireData, metric: WireMetricAlert, at: date
         at=at,
         over=wire.action in _OVER,
     )
-    return alert
 
 
 def _of_plugin(wire: WireHook, at: datetime) -> Alert:
