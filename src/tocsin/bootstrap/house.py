@@ -17,6 +17,7 @@ from tocsin.engine.desk import Desk
 from tocsin.engine.loop import Engine
 from tocsin.engine.sending import Channels
 from tocsin.engine.signing import Signer
+from tocsin.procedures.orphans import end_orphans
 from tocsin.runbook.model import Reading
 
 Background = Callable[[], Awaitable[None]]
@@ -55,6 +56,7 @@ class House:
 
     async def start(self) -> None:
         """The engine turns and the sources are watched from now on. What an earlier process had in hand is taken up."""
+        await asyncio.to_thread(end_orphans)
         await self.engine.recover()
         self._tasks = [
             asyncio.create_task(endlessly(job, self.troubles)) for job in (self.engine.run, *self.background)

@@ -1,7 +1,7 @@
 """Steps that outlived their server: a server killed with -9 ends nothing, so the next one ends what it finds.
 
 A half-run change must not go on beside the one that a person starts after looking. Steps carry the mark of the server
-that runs them in their environment; a mark whose server is gone is an orphan's. Where there is no /proc nothing is found.
+that runs them in their environment; a mark whose server is gone is an orphan's. Without /proc nothing is found.
 """
 
 from __future__ import annotations
