@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from asyncio.subprocess import Process
 from pathlib import Path
 
@@ -36,17 +37,23 @@ async def stop(process: Process, *, grace: float) -> None:
         await process.wait()
 
 
-def end_leftovers(leader: int, mark: str) -> int:
+def since_boot() -> int:
+    """Now, in the clock ticks since boot that /proc dates processes with; a second early, to be on the safe side."""
+    return int((time.clock_gettime(time.CLOCK_BOOTTIME) - 1) * os.sysconf("SC_CLK_TCK"))
+
+
+def end_leftovers(leader: int, mark: str, *, since: int = 0) -> int:
     """Kills what is left of a step after its leader ended; how many processes that were.
 
-    Looks through /proc; where there is none, the group alone is signalled.
+    What began before `since` is none of it, and not looked at closely: that keeps the look cheap. Looks through /proc;
+    where there is none, the group alone is signalled.
     """
     if not Path("/proc/self/stat").exists():
         signal_group(leader, signal.SIGKILL)
         return 0
     ended = 0
     for _ in range(ROUNDS):  # a process may fork while we look
-        found = [pid for pid in _pids() if pid != os.getpid() and _belongs(pid, leader, mark)]
+        found = [pid for pid in _pids() if pid != os.getpid() and _belongs(pid, leader, mark, since)]
         if not found:
             break
         for pid in found:
@@ -58,11 +65,11 @@ def _pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def _belongs(pid: int, leader: int, mark: str) -> bool:
+def _belongs(pid: int, leader: int, mark: str, since: int) -> bool:
     try:
         # "pid (comm) state ppid pgrp session ...", comm may hold blanks and brackets; see proc(5)
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-        if fields[0] in "ZX":
+        if fields[0] in "ZX" or int(fields[19]) < since:
             return False
         if int(fields[3]) == leader:
             return True

@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import tempfile
+import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -21,9 +22,11 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from tocsin.procedures.capture import Capture
+from tocsin.procedures.chores import Chores
 from tocsin.procedures.errors import RefusedError
+from tocsin.procedures.orphans import SERVER, this_server
 from tocsin.procedures.outcome import Ending, HttpAnswer, judge
-from tocsin.procedures.processes import MARK, end_leftovers, stop
+from tocsin.procedures.processes import MARK, end_leftovers, since_boot, stop
 from tocsin.procedures.redaction import redactor
 from tocsin.procedures.results import Outcome, StepResult, digest
 from tocsin.procedures.usage import Allowance, Census, breach
@@ -94,7 +97,8 @@ class Runner:
         self.now = now
         self._hide = redactor(self.settings.environment)
         self._inherited = dict(os.environ if inherited is None else inherited)
-        self._census = Census()
+        self._chores = Chores()
+        self._census = Census(self._chores)
 
     async def run_step(
         self,
@@ -173,19 +177,19 @@ class Runner:
     async def _run(
         self, code: str, carried: Mapping[str, str], *, limit: timedelta, merges: bool, on_output: Output | None
     ) -> Ending:
-        scratch = await asyncio.to_thread(tempfile.mkdtemp, prefix="tocsin-step-")
+        scratch = await self._chores.do(tempfile.mkdtemp, prefix="tocsin-step-")
         mark = secrets.token_hex(12)
         try:
             if not merges:
-                await asyncio.to_thread(_write_curlrc, scratch, mark)
+                await self._chores.do(_write_curlrc, scratch, mark)
             run = _Run(code, self._environment(scratch, mark) | dict(carried), scratch, mark)
             return await self._watched(run, limit, on_output)
         finally:
-            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+            await self._chores.do(shutil.rmtree, scratch, ignore_errors=True)
 
     async def _watched(self, run: _Run, limit: timedelta, on_output: Output | None) -> Ending:
         out_end, err_end = os.pipe(), os.pipe()
-        process = None
+        process, began = None, since_boot() if hasattr(time, "CLOCK_BOOTTIME") else 0
         try:
             process = await self._start(run, out_end[1], err_end[1])
         except OSError as error:
@@ -206,7 +210,7 @@ class Runner:
             guard.cancel()
             grace = 0.0 if excess else self.settings.grace.total_seconds()
             # Shielded: a cancelled step must not leave its processes behind.
-            await asyncio.shield(asyncio.ensure_future(self._end(process, run.mark, readers, grace=grace)))
+            await asyncio.shield(asyncio.ensure_future(self._end(process, run.mark, readers, grace=grace, since=began)))
         (stdout, cut_out), (stderr, cut_err) = out.finish(), err.finish()
         answers = tuple(HttpAnswer.parse(mark) for mark in [*out.marks, *err.marks])
         return Ending(process.returncode, stdout, stderr, cut_out + cut_err, timed_out, answers, excess)
@@ -218,10 +222,10 @@ class Runner:
         return await breach(self._census, found, leader=process.pid, mark=run.mark, scratch=run.scratch)
 
     async def _end(
-        self, process: Process, mark: str, readers: Sequence[asyncio.Future[None]], *, grace: float
+        self, process: Process, mark: str, readers: Sequence[asyncio.Future[None]], *, grace: float, since: int
     ) -> None:  # fmt: skip
         await stop(process, grace=grace)
-        await asyncio.to_thread(end_leftovers, process.pid, mark)
+        await self._chores.do(end_leftovers, process.pid, mark, since=since)
         _, late = await asyncio.wait(readers, timeout=_DRAIN)
         for reader in late:
             reader.cancel()
@@ -236,7 +240,7 @@ class Runner:
 
     def _environment(self, scratch: str, mark: str) -> dict[str, str]:
         inherited = {name: self._inherited[name] for name in self.settings.allowed if name in self._inherited}
-        own = {"TMPDIR": scratch, "CURL_HOME": scratch, MARK: mark}
+        own = {"TMPDIR": scratch, "CURL_HOME": scratch, MARK: mark, SERVER: this_server()}
         return {"PATH": _DEFAULT_PATH} | _QUIET | inherited | dict(self.settings.environment) | own
 
 

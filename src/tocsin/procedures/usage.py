@@ -14,6 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from tocsin.procedures.chores import Chores
 from tocsin.procedures.processes import MARK
 
 EVERY = 0.25
@@ -39,7 +40,8 @@ class Usage(Struct):
 class Census:
     """Counts the processes of all steps in one walk through /proc, however many steps ask."""
 
-    def __init__(self) -> None:
+    def __init__(self, chores: Chores | None = None) -> None:
+        self.chores = chores or Chores()
         self._known: dict[tuple[int, str], str] = {}
         self._taken: dict[str, Usage] = {}
         self._at = -EVERY
@@ -49,7 +51,7 @@ class Census:
         """What the step uses, no older than half of `EVERY`; nothing where there is no /proc."""
         async with self._lock:
             if time.monotonic() - self._at > EVERY / 2:
-                self._taken = await asyncio.to_thread(self._take)
+                self._taken = await self.chores.do(self._take)
                 self._at = time.monotonic()
         mine, left = self._taken.get(str(leader), Usage()), self._taken.get(mark, Usage())
         return Usage(mine.memory + left.memory, mine.processes + left.processes)
@@ -83,7 +85,7 @@ async def breach(census: Census, allowance: Allowance, *, leader: int, mark: str
             return f"it used more than {_size(allowance.memory)} of memory and was stopped"
         if used.processes > allowance.processes:
             return f"it started more than {allowance.processes} processes and was stopped"
-        if await asyncio.to_thread(_written, scratch, allowance.scratch) > allowance.scratch:
+        if await census.chores.do(_written, scratch, allowance.scratch) > allowance.scratch:
             return f"it wrote more than {_size(allowance.scratch)} to its scratch folder and was stopped"
 
 
