@@ -165,9 +165,9 @@ def tab(chromium: Browser, server: Server, session: str) -> Iterator[Tab]:
     assert found.wrong == []
 
 
-def visiting(chromium: Browser, server: Server, name: str) -> Tab:
+def visiting(chromium: Browser, server: Server, name: str, role: str = "responder") -> Tab:
     """Another person's browser; its context is to be closed."""
-    secret = server.token(name)["Authorization"].removeprefix("Bearer ")
+    secret = server.token(name, role)["Authorization"].removeprefix("Bearer ")
     answer = server.client.post("/signin", data={"token": secret}, follow_redirects=False)
     cookie = answer.cookies["tocsin_session"]
     server.client.cookies.clear()
@@ -425,8 +425,10 @@ def test_what_a_step_says_reaches_every_viewer_until_it_is_cancelled(
 def test_what_destroys_takes_two_people(tab: Tab, server: Server, chromium: Browser) -> None:
     number = declared(server, "Answers are stale")
     page = tab.open(f"/incidents/{number}")
-    dana = visiting(chromium, server, "Dana")
+    dana = visiting(chromium, server, "Dana", "commander")
     dana.open(f"/incidents/{number}")
+    page.get_by_role("button", name="Acknowledge").click()
+    expect(page.locator("#flash")).to_contain_text("You own it")
     page.locator("#m-empty-the-cache").get_by_role("button", name="Propose").click()
     waiting = page.locator("#approvals article")
     expect(waiting).to_contain_text("kubectl delete pod -l app=cache -n production")

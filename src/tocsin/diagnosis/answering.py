@@ -5,7 +5,7 @@ from __future__ import annotations
 from tocsin.diagnosis.walk import ANSWERS, Position, walk
 from tocsin.incident import events as e
 from tocsin.incident.errors import CommandError, TransitionError
-from tocsin.incident.mitigations import UNFINISHED, propose
+from tocsin.incident.mitigations import NOWHERE, UNFINISHED, Footing, propose
 from tocsin.incident.policy import Context
 from tocsin.incident.state import Answer, Incident
 from tocsin.incident.transitions import allowed
@@ -16,9 +16,12 @@ TRIED = (*UNFINISHED, "done", "unknown")
 """Statuses of an approval that keep the tree from proposing the same mitigation once more by itself."""
 
 
-def answer(incident: Incident, ctx: Context, *, question: str, answer: str, reason: str = "") -> Events:
+def answer(
+    incident: Incident, ctx: Context, *, question: str, answer: str, reason: str = "", footing: Footing = NOWHERE
+) -> Events:
     """The answer recorded, and the proposal of the leaf's mitigation when it leads to one that asks for no value.
 
+    `footing` is where that mitigation would act; an approval of it holds for nowhere else.
     `question` is a slug, `answer` yes, no or unknown. An answer may be changed: later ones then hold only where the
     new path meets them. Raises CommandError for words that are none, TransitionError for a question not reached yet.
     """
@@ -30,7 +33,7 @@ def answer(incident: Incident, ctx: Context, *, question: str, answer: str, reas
     _on_the_path(incident, ctx, question)
     given = Answer(question, said, ctx.actor.name, ctx.at, reason.strip())
     reached = walk(ctx.policy.runbook, (*incident.answers, given))
-    return (e.Answered(question, said, given.reason), *_proposed(incident, ctx, reached))
+    return (e.Answered(question, said, given.reason), *_proposed(incident, ctx, reached, footing))
 
 
 def to_propose(incident: Incident, ctx: Context, leaf: Leaf) -> Mitigation | None:
@@ -56,6 +59,6 @@ def _on_the_path(incident: Incident, ctx: Context, question: str) -> None:
         raise TransitionError(f"\u201c{tree[question]}\u201d is not asked: {first}")
 
 
-def _proposed(incident: Incident, ctx: Context, reached: Position) -> Events:
+def _proposed(incident: Incident, ctx: Context, reached: Position, footing: Footing) -> Events:
     mitigation = to_propose(incident, ctx, reached.leaf) if reached.leaf else None
-    return propose(incident, ctx, mitigation, values={}) if mitigation else ()
+    return propose(incident, ctx, mitigation, values={}, footing=footing) if mitigation else ()

@@ -25,7 +25,7 @@ from tocsin.incident.deadlines import Deadline, deadlines
 from tocsin.incident.errors import CommandError, PermissionRefused, TransitionError
 from tocsin.incident.mitigations import NOWHERE, Footing
 from tocsin.incident.policy import TOCSIN, Actor, Context, Policy, Role
-from tocsin.incident.state import Incident
+from tocsin.incident.state import Answer, Incident
 from tocsin.runbook.model import Mitigation, Procedure, Step
 
 
@@ -140,8 +140,14 @@ class Desk:
 
     async def answer(self, ref: str, actor: Actor, *, question: str, answer: str, reason: str = "") -> Incident:
         """A question of the decision tree answered; at a leaf with a command, its mitigation is proposed."""
+        incident = await self.incident(ref)
+        given = Answer(question, answer.strip().casefold(), actor.name, self.now())
+        leaf = walk(self.policy_of(incident).runbook, (*incident.answers, given)).leaf
+        footing = await self._footing(incident, leaf.mitigation, {}) if leaf and leaf.mitigation else NOWHERE
         return await self._decide(
-            ref, actor, lambda i, ctx: decide_answer(i, ctx, question=question, answer=answer, reason=reason)
+            incident.id,
+            actor,
+            lambda i, ctx: decide_answer(i, ctx, question=question, answer=answer, reason=reason, footing=footing),
         )
 
     async def tick(self, ref: str, actor: Actor, *, item: str, done: bool = True, note: str = "") -> Incident:

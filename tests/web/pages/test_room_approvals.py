@@ -77,6 +77,15 @@ async def test_a_changed_target_is_refused_with_the_reason(site: Any, browse: An
     assert (await ana.send(f"{ROOM}/propose", mitigation="rollback")).status_code == 303
 
 
+async def test_what_the_tree_proposes_is_bound_to_where_it_acts_too(site: Any, browse: Any, cluster: Any) -> None:
+    await site.declare(service="backend")
+    ana = await browse()
+    slug = (await site.shown())["decision"]["question"]["slug"]
+    await ana.send(f"{ROOM}/answer", question=slug, answer="yes")
+    assert (await site.shown())["approvals"][0]["target"].endswith("generation 7")
+    assert (await ana.send(f"{ROOM}/approve", approval="1")).status_code == 303
+
+
 async def test_a_value_that_is_refused_has_its_reason_beside_its_field(site: Any, browse: Any) -> None:
     await site.declare()
     answer = await (await browse()).send(f"{ROOM}/run", procedure="pod-crashes", **{"value:pod-name": "two words"})
