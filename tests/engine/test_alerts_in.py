@@ -163,3 +163,14 @@ async def test_reports_that_name_no_service_are_incidents_of_their_own(plant: Pl
         ("Nobody can pay", ""),
         ("The search is empty", ""),
     ]
+
+
+async def test_a_report_beside_real_alerts_does_not_keep_the_verification_from_beginning(plant: Plant) -> None:
+    await plant.desk.receive([alert()])
+    said = from_report("Nobody can pay", description="", reporter="Kim", at=plant.desk.now(), service="backend")
+    assert (await plant.desk.receive([said]))[0].incident == 1
+    await plant.desk.acknowledge("1", ANA, via="test")
+    assert (await plant.desk.incident("1")).alerts_firing == 1
+    await plant.desk.receive([alert(status=AlertStatus.RESOLVED)])
+    assert (await plant.desk.incident("1")).verification is not None
+    assert [x.reporter for x in await plant.events(e.Reported)] == ["Kim"]

@@ -23,6 +23,7 @@ EVENTS: tuple[e.Event, ...] = (
     OPENED,
     e.AlertFired("f1", "HighErrorRate", "5xx is high", AT),
     e.AlertResolved("f1", "HighErrorRate"),
+    e.Reported("Nobody can pay", "A customer"),
     e.Acknowledged(LATER, "web"),
     e.AcknowledgeMissed(AT),
     e.SeverityChanged("SEV2", "SEV1", "smaller than thought"),

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tocsin.engine.ledger import Ledger
 from tocsin.engine.records import AlertRecord
 from tocsin.incident import commands
+from tocsin.incident import events as e
 from tocsin.incident.alert import Alert, AlertStatus
 from tocsin.incident.policy import TOCSIN, Context
 from tocsin.incident.state import Incident
@@ -114,7 +115,11 @@ def _fired(
     if incident is None:
         return Receipt(alert.fingerprint, "recorded")
     ctx = ledger.context(incident, TOCSIN)
-    incident = _told(ledger, incident, alert)
+    if alert.source == PERSON:
+        said = e.Reported(alert.summary, alert.annotations.get("reporter", ""))
+        incident = ledger.append(incident, (said,), actor=alert.source)
+    else:
+        incident = _told(ledger, incident, alert)
     if flaps(alert, ledger.now) and not flapped:
         incident = ledger.append(incident, commands.note(incident, ctx, text=_flapping(alert)), actor=TOCSIN.name)
     if outcome == "opened":

@@ -49,6 +49,13 @@ class AlertResolved(_Event, frozen=True, tag="AlertResolved"):
     name: str
 
 
+class Reported(_Event, frozen=True, tag="Reported"):
+    """A person said that something is wrong. It never stops by itself, so it counts as no firing alert."""
+
+    text: str
+    reporter: str = ""
+
+
 class Acknowledged(_Event, frozen=True, tag="Acknowledged"):
     """`due_at` is when the severity of that moment asked for it; None when the runbook gives no response time."""
 
@@ -342,7 +349,7 @@ class Closed(_Event, frozen=True, tag="Closed"):
 
 
 Event: TypeAlias = (
-    Opened | AlertFired | AlertResolved | Acknowledged | AcknowledgeMissed | SeverityChanged | RoleAssigned | Noted
+    Opened | AlertFired | AlertResolved | Reported | Acknowledged | AcknowledgeMissed | SeverityChanged | RoleAssigned | Noted
     | FactRecorded | Paged | ContactTried | RungPassed | Informed | MessageDelivered | MessageFailed | Posted
     | UpdateReminded | StatusPublished | RunStarted | StepFinished | RunFinished | Answered | MitigationProposed
     | MitigationApproved | GlassBroken | MitigationRejected | ApprovalExpired | MitigationStarted | MitigationFinished

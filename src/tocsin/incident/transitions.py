@@ -27,6 +27,7 @@ def _stay(*statuses: Status) -> dict[Status, Status]:
 TRANSITIONS: Mapping[type[e.Event], Mapping[Status, Status]] = {
     # alerts keep arriving whatever people do; after the end they are only recorded
     e.AlertFired: {**_stay(*_ALL)},
+    e.Reported: _stay(*_ALL),
     e.AlertResolved: {**_stay(*_ALL)},
     # a second acknowledge is recorded, never an error (two people in the same second)
     e.Acknowledged: {OPEN: ACKNOWLEDGED, **_stay(*_OWNED)},

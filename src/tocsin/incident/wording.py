@@ -157,6 +157,11 @@ def _(event: e.AlertResolved, entry: e.Entry, incident: Incident | None) -> str:
 
 
 @_said.register
+def _(event: e.Reported, entry: e.Entry, incident: Incident | None) -> str:
+    return f"{one_line(event.reporter) or 'Somebody'} reported: {event.text}"
+
+
+@_said.register
 def _(event: e.Acknowledged, entry: e.Entry, incident: Incident | None) -> str:
     said = f"{_who(entry)} acknowledged {by_way(event.via)}".strip()
     if event.due_at is None:

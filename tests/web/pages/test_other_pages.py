@@ -170,6 +170,13 @@ async def test_a_public_report_opens_an_incident_and_tells_nothing_of_it(site: A
     assert (await site.shown())["service"] == "backend"
 
 
+async def test_strangers_may_send_only_so_many_reports(site: Any, shown: Any) -> None:
+    anybody = await site.of(None)
+    answers = [await anybody.post("/report", data={"title": f"Trouble {n}"}, headers=HTML) for n in range(6)]
+    assert [a.status_code for a in answers] == [200] * 5 + [429]
+    assert "people are looking" in shown(answers[-1])
+
+
 async def test_a_report_without_words_is_refused(site: Any, shown: Any) -> None:
     answer = await (await site.of(None)).post("/report", data={"title": " ", "description": "x"}, headers=HTML)
     assert answer.status_code == 422

@@ -14,11 +14,13 @@ from tocsin.web.auth import Here, csrf_token, identify, refuse_forgery
 from tocsin.web.errors import Unauthenticated
 from tocsin.web.pages.acting import typed
 from tocsin.web.pages.rendering import page
+from tocsin.web.pages.restraint import Restraint
 from tocsin.web.pages.room_view import Told
 
 router = APIRouter(include_in_schema=False)
 TITLE, TEXT, CONTACT = 200, 4000, 200
-UNPROCESSABLE = 422
+UNPROCESSABLE, TOO_MANY = 422, 429
+ENOUGH = "many reports have come in already and people are looking: please try again in a few minutes"
 
 
 @router.get("/report")
@@ -33,6 +35,8 @@ async def report(request: Request, house: Here) -> Response:
     if actor is not None:
         await refuse_forgery(request, house)
     fields = await typed(request)
+    if actor is None and not _restraint(request).allows(_address(request), house.desk.now()):
+        return _form(request, house, actor, trouble=ENOUGH, told=Told("report", fields), status=TOO_MANY)
     service = fields.get("service", "")
     try:
         alert = from_report(
@@ -50,6 +54,20 @@ async def report(request: Request, house: Here) -> Response:
         reference=receipt.fingerprint[:8], incident=receipt.incident if actor else None,
         title=house.settings.status_page.title,
     )  # fmt: skip
+
+
+def _restraint(request: Request) -> Restraint:
+    """One for the whole app, made when first asked for."""
+    state = request.app.state
+    if not hasattr(state, "restraint"):
+        state.restraint = Restraint()
+    found: Restraint = state.restraint
+    return found
+
+
+def _address(request: Request) -> str:
+    """Who asks, as far as the connection tells: behind a proxy that is everybody, and the limit of all holds."""
+    return request.client.host if request.client else ""
 
 
 async def _reporter(request: Request, house: House) -> Actor | None:
