@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 from tocsin.runbook.document import Document, Items
 from tocsin.runbook.model import Dashboard, Link
@@ -17,6 +18,9 @@ _SPAN = re.compile(r"(`+)[^`].*?\1")
 _DASHBOARDS = re.compile(r"dashboards?\b|monitoring links|observability", re.IGNORECASE)
 _SEE = re.compile(r"\b(?:see|follow|refer to|use)\s+(?:the\s+)?(?P<what>.+)", re.IGNORECASE)
 _DRESS = re.compile(r"\b(?:runbook|document|documentation|guide|procedure|docs?|the)\b", re.IGNORECASE)
+
+Titles: TypeAlias = Mapping[tuple[str, ...], str]
+"""The words of a link's name -> its target."""
 
 
 def read(document: Document) -> tuple[Link, ...]:
@@ -42,7 +46,12 @@ def dashboards(document: Document) -> tuple[Dashboard, ...]:
     )
 
 
-def reference(text: str, known: tuple[Link, ...]) -> tuple[str, bool] | None:
+def titles(known: tuple[Link, ...]) -> Titles:
+    """The links by the words of their names, the first of each."""
+    return {_words(link.text): link.target for link in reversed(known)}
+
+
+def reference(text: str, known: Titles) -> tuple[str, bool] | None:
     """(target, True) of the document that `text` points to ("See Disaster Recovery"), when a link bears that name;
     (the name, False) when none does; None when the text points nowhere."""
     inline = _LINK.search(text)
@@ -52,7 +61,7 @@ def reference(text: str, known: tuple[Link, ...]) -> tuple[str, bool] | None:
     if not match:
         return None
     wanted = match["what"].strip(" .")
-    target = next((link.target for link in known if _words(link.text) == _words(wanted)), None)
+    target = known.get(_words(wanted))
     return (target, True) if target else (wanted, False)
 
 

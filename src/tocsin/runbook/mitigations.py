@@ -6,7 +6,7 @@ import re
 
 from tocsin.runbook import columns, commands, findings, links, options
 from tocsin.runbook.document import Document, Row, Section, Table
-from tocsin.runbook.model import Finding, Link, Mitigation, Procedure, StepKind
+from tocsin.runbook.model import Finding, Mitigation, Procedure, StepKind
 from tocsin.runbook.shell import read_command
 from tocsin.runbook.wording import code_spans, is_nothing, slug, unique
 
@@ -18,7 +18,7 @@ _ACTION = (
 )
 
 
-def read(document: Document, known: tuple[Link, ...]) -> tuple[tuple[Mitigation, ...], list[Finding]]:
+def read(document: Document, known: links.Titles) -> tuple[tuple[Mitigation, ...], list[Finding]]:
     """The rows of the action tables and the options written otherwise, in order; a row whose cells are cut by a stray
     `|` has no command."""
     found: list[Mitigation] = []
@@ -51,7 +51,7 @@ def _all_among(own: set[str], procedure: Procedure) -> bool:
 
 
 def _option(
-    document: Document, option: options.Option, known: tuple[Link, ...], taken: set[str], said: list[Finding]
+    document: Document, option: options.Option, known: links.Titles, taken: set[str], said: list[Finding]
 ) -> Mitigation:
     name = unique(slug(option.action) or "mitigation", taken)
     if option.command is None:
@@ -120,7 +120,7 @@ def _command(cell: str, *, headed: bool) -> str | None:
 
 
 def _pointed(
-    document: Document, row: Row, mitigation: Mitigation, known: tuple[Link, ...], said: list[Finding]
+    document: Document, row: Row, mitigation: Mitigation, known: links.Titles, said: list[Finding]
 ) -> Mitigation:
     """The mitigation with the document it points to when it has no command; either way that is said."""
     if mitigation.command is not None or row.surplus:

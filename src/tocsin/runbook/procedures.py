@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct, structs
 
 from tocsin.runbook import findings, steps
 from tocsin.runbook.document import Block, Code, Document, Items, Part, Section, walk
 from tocsin.runbook.model import Finding, Procedure, Purpose, Step, StepClass, StepKind
-from tocsin.runbook.shell import relies_on, split_fence
+from tocsin.runbook.shell import names_of, split_fence, uses_of
 from tocsin.runbook.wording import plain, slug, unique, unnumbered, without_parentheses
 
 SHELL = frozenset({"bash", "sh", "shell", "zsh", "console", "shell-session", "sh-session", "terminal"})
@@ -71,10 +71,11 @@ def read(document: Document) -> tuple[tuple[Procedure, ...], tuple[str, ...], li
     drafts = _drafts(document, said)
     purposes = [purpose_of(draft.home.trail) for draft in drafts]
     environment = _environment(drafts, purposes)
+    exported = {name: line for line in reversed(environment) for name in names_of(line)}
     taken: set[str] = set()
     procedures = []
     for draft, meant in zip(drafts, purposes, strict=True):
-        relying = tuple(step for sheet in draft.sheets for step in _relying(document, sheet, environment, said))
+        relying = tuple(step for sheet in draft.sheets for step in _relying(document, sheet, exported, said))
         if meant in {Purpose.ASSESSMENT, Purpose.VERIFICATION}:
             said += [_change(document, step, meant) for step in relying if _changes(step)]
         name = unique(slug(draft.home.title) or "procedure", taken)
@@ -222,27 +223,22 @@ def _environment(drafts: list[_Draft], purposes: list[Purpose]) -> tuple[str, ..
     return tuple(dict.fromkeys(lines))
 
 
-def _relying(document: Document, sheet: Sheet, environment: tuple[str, ...], said: list[Finding]) -> Iterator[Step]:
-    """The sheet's steps, marked where they rely on an export of the assessment; where the sheet has not repeated it,
-    its first such step is said."""
-    own = {name for line in sheet.environment for name in _exported(line)}
-    foreign = tuple(line for line in environment if not own >= set(_exported(line)))
+def _relying(document: Document, sheet: Sheet, exported: Mapping[str, str], said: list[Finding]) -> Iterator[Step]:
+    """The steps, marked where they rely on an export of the assessment (`exported`: variable -> its line); where
+    the sheet has not repeated it, its first such step is said."""
+    own = {name for line in sheet.environment for name in names_of(line)}
     told = False
     for step in sheet.steps:
-        shell = step.kind is StepKind.SHELL
-        if shell and not told and relies_on(step.command, foreign):
-            said.append(_unestablished(document, step, [line for line in foreign if relies_on(step.command, [line])]))
+        needed = [] if step.kind is not StepKind.SHELL else sorted(uses_of(step.command) & exported.keys())
+        missing = list(dict.fromkeys(exported[name] for name in needed if not own.issuperset(names_of(exported[name]))))
+        if missing and not told:
+            said.append(_unestablished(document, step, missing))
             told = True
-        needs = step.needs_environment or (shell and relies_on(step.command, environment))
-        yield structs.replace(step, needs_environment=needs)
-
-
-def _exported(line: str) -> list[str]:
-    return re.findall(r"(?:^|\s)([A-Za-z_]\w*)=", line)
+        yield structs.replace(step, needs_environment=step.needs_environment or bool(needed))
 
 
 def _unestablished(document: Document, step: Step, missing: list[str]) -> Finding:
-    names = ", ".join(dict.fromkeys(name for line in missing for name in _exported(line)))
+    names = ", ".join(dict.fromkeys(name for line in missing for name in names_of(line)))
     message = f"environment not established: these commands rely on {names}, which only the assessment exports"
     hint = f"Begin the fence with `{'; '.join(missing)}`."
     return findings.at(findings.NO_ENVIRONMENT, _place(document, step), message, hint)

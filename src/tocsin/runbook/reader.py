@@ -39,11 +39,12 @@ def read(text: str, *, file: str) -> Reading:
     messages, doubts = communication.templates(parsed)
     said += doubts
     known = links.read(parsed)
+    titles = links.titles(known)
     steps, environment, doubts = procedures.read(parsed)
     said += doubts
-    actions, doubts = mitigations.read(parsed, known)
+    actions, doubts = mitigations.read(parsed, titles)
     said += doubts
-    grown = tree.read(parsed, known, actions)
+    grown = tree.read(parsed, titles, actions)
     said += grown.findings
     boxes, doubts = checklists.read(parsed)
     said += doubts

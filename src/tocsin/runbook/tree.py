@@ -13,7 +13,7 @@ from tocsin.runbook.chains import chained, tabled
 from tocsin.runbook.document import Block, Code, Document, Items, Section, Table, walk
 from tocsin.runbook.flowcharts import drawn
 from tocsin.runbook.mitigations import without_command
-from tocsin.runbook.model import Branch, Finding, Leaf, Link, Mitigation, Question
+from tocsin.runbook.model import Branch, Finding, Leaf, Mitigation, Question
 from tocsin.runbook.procedures import SHELL
 from tocsin.runbook.shell import read_command
 from tocsin.runbook.wording import plain, slug, unique
@@ -35,7 +35,7 @@ class Grown(Struct, frozen=True):
     findings: tuple[Finding, ...]
 
 
-def read(document: Document, known: tuple[Link, ...], mitigations: tuple[Mitigation, ...]) -> Grown:
+def read(document: Document, known: links.Titles, mitigations: tuple[Mitigation, ...]) -> Grown:
     """The first decision tree of the document; a tree that lacks a branch is not read at all, and said."""
     said: list[Finding] = []
     for section in document.sections:
@@ -135,7 +135,7 @@ def _nodes(lines: Iterator[tuple[str, int]]) -> list[Node]:
 class _Gardener:
     """Grows one tree; collects the actions of its leaves on the way."""
 
-    def __init__(self, document: Document, known: tuple[Link, ...], mitigations: tuple[Mitigation, ...]) -> None:
+    def __init__(self, document: Document, known: links.Titles, mitigations: tuple[Mitigation, ...]) -> None:
         self.document = document
         self.known = known
         self.by_command = {_same(m.command): m.slug for m in mitigations if m.command}

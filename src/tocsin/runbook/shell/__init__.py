@@ -3,7 +3,7 @@
 from tocsin.runbook.shell.classify import classify
 from tocsin.runbook.shell.contexts import Quoting, Use, uses
 from tocsin.runbook.shell.endings import last_words
-from tocsin.runbook.shell.environment import relies_on
+from tocsin.runbook.shell.environment import names_of, relies_on, uses_of
 from tocsin.runbook.shell.model import Classification, Command, Fence
 from tocsin.runbook.shell.splitter import read_command, split_fence, window_of
 from tocsin.runbook.shell.syntax import parse
@@ -16,10 +16,12 @@ __all__ = [
     "Use",
     "classify",
     "last_words",
+    "names_of",
     "parse",
     "read_command",
     "relies_on",
     "split_fence",
     "uses",
+    "uses_of",
     "window_of",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from tocsin.runbook.shell.syntax import Syntax
 
@@ -20,6 +21,11 @@ _READ_BY = {
     "VAULT_ADDR": ("vault",),
     "DOCKER_HOST": ("docker", "docker-compose"),
 }
+_PROGRAMS = tuple(
+    (name, re.compile(rf"(?<![\w./-])(?:{'|'.join(map(re.escape, programs))})(?![\w-])"))
+    for name, programs in _READ_BY.items()
+)
+_USED = re.compile(r"\$\{?([A-Za-z_]\w*)")
 
 
 def exports(syntax: Syntax) -> tuple[str, ...]:
@@ -33,15 +39,18 @@ def exports(syntax: Syntax) -> tuple[str, ...]:
 
 def relies_on(command: str, environment: Iterable[str]) -> bool:
     """Whether a command uses a variable that one of the `export` lines sets and does not set it itself."""
-    own = set(_names(command))
-    return any(_used(command, name) for line in environment for name in _names(line) if name not in own)
+    used = uses_of(command)
+    return bool(used) and any(name in used for line in environment for name in names_of(line))
 
 
-def _names(text: str) -> list[str]:
-    return _NAME.findall(text)
+def names_of(line: str) -> list[str]:
+    """The variables that a line sets."""
+    return _NAME.findall(line)
 
 
-def _used(command: str, name: str) -> bool:
-    if re.search(rf"\$\{{?{name}\b", command):
-        return True
-    return any(re.search(rf"(?<![\w./-]){re.escape(program)}(?![\w-])", command) for program in _READ_BY.get(name, ()))
+@lru_cache(maxsize=256)
+def uses_of(command: str) -> frozenset[str]:
+    """The variables that a command uses, by name or through a program that reads them, and does not set itself."""
+    used = set(_USED.findall(command)) if "$" in command else set()
+    used |= {name for name, wording in _PROGRAMS if wording.search(command)}
+    return frozenset(used.difference(names_of(command)))

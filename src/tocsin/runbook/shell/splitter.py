@@ -14,7 +14,7 @@ from tocsin.runbook.model import Finding, Step, StepClass, StepKind
 from tocsin.runbook.shell.chunks import Chunk, chunks, rough_chunks
 from tocsin.runbook.shell.classify import classify
 from tocsin.runbook.shell.contexts import placeholders
-from tocsin.runbook.shell.environment import exports, relies_on
+from tocsin.runbook.shell.environment import exports, names_of, uses_of
 from tocsin.runbook.shell.model import Command, Fence
 from tocsin.runbook.shell.polls import read_poll
 from tocsin.runbook.shell.prompts import Unprompted, without_prompts
@@ -47,16 +47,19 @@ def _split(text: str) -> Fence:
     plain = without_prompts(text)
     syntax = parse(plain.text)
     cut = chunks(syntax) if syntax.broken is None else rough_chunks(plain.text)
-    environment: tuple[str, ...] = ()
+    environment: list[str] = []
+    names: set[str] = set()
     steps: list[Step] = []
     found = _prompt_findings(plain, line)
     for chunk in cut:
-        steps += _steps(chunk, environment, line=line)
+        steps += _steps(chunk, names, line=line)
         if chunk.body:
             body = parse(chunk.body)
-            environment += exports(body)
+            exported = exports(body)
+            environment += exported
+            names.update(name for export in exported for name in names_of(export))
             found += remarks(body, line=line + chunk.body_row)
-    return Fence(tuple(steps), environment, _in_columns(found, plain, line))
+    return Fence(tuple(steps), tuple(environment), _in_columns(found, plain, line))
 
 
 def read_command(command: str, *, line: int) -> Command:
@@ -67,20 +70,20 @@ def read_command(command: str, *, line: int) -> Command:
     return Command(plain.text, classify(plain.text), placeholders(syntax), tuple(found))
 
 
-def _steps(chunk: Chunk, environment: Iterable[str], *, line: int) -> list[Step]:
+def _steps(chunk: Chunk, names: set[str], *, line: int) -> list[Step]:
     """The steps of one chunk: its query, its commands, or the person's task its comments name."""
     notes = read_notes(chunk.notes)
     steps = []
     if notes.query is not None:
         steps.append(_promql(notes, line=line + (chunk.row if notes.title else notes.query_row)))
     if chunk.body:
-        steps.append(_shell(chunk, notes, environment, line=line + chunk.row))
+        steps.append(_shell(chunk, notes, names, line=line + chunk.row))
     elif notes.query is None and notes.title and not _EXPECTED.match(notes.title):
         steps.append(_manual(notes, line=line + chunk.row))
     return steps
 
 
-def _shell(chunk: Chunk, notes: Reading, environment: Iterable[str], *, line: int) -> Step:
+def _shell(chunk: Chunk, notes: Reading, names: set[str], *, line: int) -> Step:
     syntax = parse(chunk.body)
     poll = read_poll(syntax)
     verdict = classify(chunk.body)
@@ -96,7 +99,7 @@ def _shell(chunk: Chunk, notes: Reading, environment: Iterable[str], *, line: in
         poll=poll.every if poll else None,
         poll_command=poll.command if poll else "",
         window=window_of(notes.title),
-        needs_environment=relies_on(chunk.body, environment),
+        needs_environment=not names.isdisjoint(uses_of(chunk.body)),
     )
 
 
