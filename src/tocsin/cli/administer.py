@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tocsin.cli import opening
-from tocsin.cli.complaints import complain
+from tocsin.cli.complaints import FAILED, complain
 from tocsin.config import Overrides
 from tocsin.engine.credentials import API, mint
 from tocsin.incident.policy import Role
@@ -29,6 +29,46 @@ def create_token(name: str, *, role: str, config: Path | None, database: str | N
         return complain(str(exc))
     finally:
         store.close()
+    return 0
+
+
+def list_tokens(*, config: Path | None, database: str | None) -> int:
+    """Prints one line a credential: whose, what it may, of which kind, since when; never the credential itself."""
+    try:
+        store = opening.store(opening.settings(config, Overrides(database=database)))
+    except opening.Refused as exc:
+        return complain(*exc.lines)
+    try:
+        found = store.read(lambda tx: tx.all_tokens())
+    except StoreError as exc:
+        return complain(str(exc))
+    finally:
+        store.close()
+    now = datetime.now(UTC)
+    valid = [t for t in found if t.expires_at is None or t.expires_at > now]
+    width = max((len(t.name) for t in valid), default=0)
+    for t in valid:
+        until = f"until {t.expires_at:%Y-%m-%d}" if t.expires_at else "until revoked"
+        print(f"{t.name:{width}}  {t.role:9}  {t.kind:7}  since {t.created_at:%Y-%m-%d}, {until}")
+    return 0
+
+
+def revoke_tokens(name: str, *, config: Path | None, database: str | None) -> int:
+    """Ends every token, session and sign-in link of that name, at once, server running or not."""
+    try:
+        store = opening.store(opening.settings(config, Overrides(database=database)))
+    except opening.Refused as exc:
+        return complain(*exc.lines)
+    try:
+        mine = [t.hash for t in store.read(lambda tx: tx.all_tokens()) if t.name == name]
+        if not mine:
+            return complain(f"no credential of {name!r}: tocsin token list shows whose there are", code=FAILED)
+        store.write(lambda tx: [tx.drop_token(hash_) for hash_ in mine]).result()
+    except StoreError as exc:
+        return complain(str(exc))
+    finally:
+        store.close()
+    print(f"revoked {len(mine)} of {name}")
     return 0
 
 

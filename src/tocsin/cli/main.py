@@ -139,6 +139,26 @@ def token_create(
     raise typer.Exit(create_token(name, role=role, config=config, database=database))
 
 
+@tokens.command("list")
+def token_list(config: ConfigOption = None, database: DatabaseOption = None) -> None:
+    """List whose credentials are valid."""
+    from tocsin.cli.administer import list_tokens
+
+    raise typer.Exit(list_tokens(config=config, database=database))
+
+
+@tokens.command("revoke")
+def token_revoke(
+    name: Annotated[str, typer.Argument(help="Whose tokens and sessions end now.")],
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+) -> None:
+    """End every token and session of somebody."""
+    from tocsin.cli.administer import revoke_tokens
+
+    raise typer.Exit(revoke_tokens(name, config=config, database=database))
+
+
 @database.command("upgrade")
 def db_upgrade(config: ConfigOption = None, database: DatabaseOption = None) -> None:
     """Bring the database to this version's schema."""

@@ -349,8 +349,8 @@ class Closed(_Event, frozen=True, tag="Closed"):
 
 
 Event: TypeAlias = (
-    Opened | AlertFired | AlertResolved | Reported | Acknowledged | AcknowledgeMissed | SeverityChanged | RoleAssigned | Noted
-    | FactRecorded | Paged | ContactTried | RungPassed | Informed | MessageDelivered | MessageFailed | Posted
+    Opened | AlertFired | AlertResolved | Reported | Acknowledged | AcknowledgeMissed | SeverityChanged | RoleAssigned
+    | Noted | FactRecorded | Paged | ContactTried | RungPassed | Informed | MessageDelivered | MessageFailed | Posted
     | UpdateReminded | StatusPublished | RunStarted | StepFinished | RunFinished | Answered | MitigationProposed
     | MitigationApproved | GlassBroken | MitigationRejected | ApprovalExpired | MitigationStarted | MitigationFinished
     | MitigationOutcomeUnknown | Mitigated | VerificationStarted | ResolveRequested | VerificationFailed

@@ -336,6 +336,11 @@ class Tx:
     def drop_token(self, hash_: str) -> bool:
         return bool(self._c.execute(delete(t.token).where(t.token.c.hash == hash_)).rowcount)
 
+    def all_tokens(self) -> list[Token]:
+        """Every credential, oldest first."""
+        rows = self._c.execute(select(t.token).order_by(t.token.c.created_at)).all()
+        return [Token(r.hash, r.name, r.role, r.kind, from_db(r.created_at), from_db(r.expires_at)) for r in rows]
+
     def tokens(self, kind: str) -> int:
         return self._c.execute(select(func.count()).where(t.token.c.kind == kind)).scalar() or 0
 
