@@ -26,18 +26,15 @@ _NO_TASKS = re.compile(
 )
 _MEETING = re.compile(r"post-?\s?mortem|review|retrospective|meeting|\brca\b|report|debrief", re.IGNORECASE)
 _VERBS = (
-    "acknowledge|add|address|analy[sz]e|announce|archive|arrange|assess|assign|book|brief|calculate|"
-    "capture|check|circulate|"
-    "close|collect|communicate|compile|complete|conduct|confirm|create|debrief|define|deploy|determine|develop|discuss|"
-    "distribute|document|draft|email|ensure|establish|evaluate|file|finali[sz]e|fix|follow|gather|"
-    "generate|hold|identify|"
-    "implement|improve|include|inform|investigate|link|log|make|mark|measure|monitor|notify|open|"
-    "organi[sz]e|perform|plan|post|"
-    "prepare|preserve|present|prioriti[sz]e|produce|provide|publish|record|remove|report|resolve|"
-    "restore|review|rotate|run|"
-    "agree|attach|ask|decide|facilitate|feed|fill|give|invite|keep|look|retain|upload|use|save|"
-    "schedule|send|set|share|start|submit|summari[sz]e|tag|test|thank|track|train|update|"
-    "validate|verify|walk|write"
+    r"acknowledge|add|address|agree|analy[sz]e|announce|archive|arrange|ask|assess|assign|attach|book|"
+    r"brief|calculate|capture|check|circulate|close|collect|communicate|compile|complete|conduct|confirm|"
+    r"create|debrief|decide|define|deploy|determine|develop|discuss|distribute|document|draft|email|ensure|"
+    r"establish|evaluate|facilitate|feed|file|fill|finali[sz]e|fix|follow[\s-]up|gather|generate|give|hold|"
+    r"identify|implement|improve|include|inform|investigate|invite|keep|link|log|look|make|mark|measure|"
+    r"monitor|notify|open|organi[sz]e|perform|plan|post|prepare|present|preserve|prioriti[sz]e|produce|"
+    r"provide|publish|record|remove|report|resolve|restore|retain|review|rotate|run|save|schedule|send|set|"
+    r"share|start|submit|summari[sz]e|tag|test|thank|track|train|update|upload|use|validate|verify|walk|"
+    r"write"
 )
 _TASK = re.compile(rf"(?:if [^:]{{3,40}}[:,]\s*)?(?:{_VERBS})(?:[\s-]up)?(?![\w-])", re.IGNORECASE)
 _HOLDS = re.compile(
