@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 import httpx
@@ -40,6 +42,18 @@ Vector = tuple[Sample, ...]
 class _Series(Struct):
     metric: dict[str, str]
     value: tuple[float, str] | None = None
+
+
+class Trace(NamedTuple):
+    """One series over time; `points` are (seconds since the epoch, value), in order."""
+
+    labels: dict[str, str]
+    points: tuple[tuple[float, float], ...]
+
+
+class _Ranged(Struct):
+    metric: dict[str, str]
+    values: list[tuple[float, str]] = []
 
 
 class _Kind(Struct):
@@ -78,11 +92,32 @@ class Prometheus:
             raise EvidenceError(f"Prometheus: {str(exc) or type(exc).__name__}"[:REASON_LIMIT]) from exc
         return _vector(_answer(body, status))
 
-    async def _ask(self, expr: str) -> tuple[bytes, int]:
+    async def trace(self, expr: str, *, start: datetime, end: datetime, step: timedelta) -> tuple[Trace, ...]:
+        """The values of `expr` from `start` to `end`; raises EvidenceError when there are none to be had."""
+        over = {
+            "start": f"{start.timestamp():.3f}", "end": f"{end.timestamp():.3f}", "step": f"{step.total_seconds():g}"
+        }  # fmt: skip
+        try:
+            async with asyncio.timeout(self._timeout):
+                body, status = await self._ask(expr, over)
+        except (TimeoutError, httpx.TimeoutException) as exc:
+            raise EvidenceError(f"Prometheus: no answer within {self._timeout:g} s") from exc
+        except httpx.HTTPError as exc:
+            raise EvidenceError(f"Prometheus: {str(exc) or type(exc).__name__}"[:REASON_LIMIT]) from exc
+        data = _answer(body, status)
+        if data.resultType != "matrix":
+            raise EvidenceError(f"Prometheus: a range of the expression gives a {data.resultType}")
+        return tuple(
+            Trace(one.metric, tuple((at, _value((at, value))) for at, value in one.values))
+            for one in _read(data, list[_Ranged])
+        )
+
+    async def _ask(self, expr: str, over: Mapping[str, str] = MappingProxyType({})) -> tuple[bytes, int]:
         """The answer's body and status. To Thanos half an answer is an error: what it left out would look resolved."""
-        params = {"query": expr, "timeout": f"{self._timeout:g}s", "partial_response": "false"}
+        params = {"query": expr, "timeout": f"{self._timeout:g}s", "partial_response": "false", **over}
+        address = self._address.copy_with(path=f"{self._address.path}_range") if over else self._address
         body = bytearray()
-        async with self._client.stream("GET", self._address, params=params) as response:
+        async with self._client.stream("GET", address, params=params) as response:
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > self._answer_limit:

@@ -7,6 +7,7 @@ file's name first, as `tocsin check` prints it; `rollback-deployment/quick-rollb
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 
 from msgspec import Struct
@@ -61,6 +62,14 @@ def procedure(policy: Policy, slug: str) -> Written | None:
             if found.slug == wanted:
                 return Written(found, document, document.environment or policy.runbook.environment)
     return None
+
+
+def dashboard(document: Runbook, title: str) -> str | None:
+    """The address of the dashboard that a manual step's title names ("Open Grafana dashboard"); None without one."""
+    words = set(re.findall(r"\w+", title.casefold()))
+    named = (d for d in document.dashboards if d.url and set(re.findall(r"\w+", d.name.casefold())) <= words)
+    found = max(named, key=lambda d: len(d.name), default=None)
+    return found.url if found and found.url and found.url.startswith(("https://", "http://")) else None
 
 
 def mitigation(policy: Policy, slug: str) -> Action | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tocsin.engine.ports import Clock, EvidenceError, Output, Report, StepReport
+from tocsin.procedures.chart import Line, svg
 from tocsin.procedures.results import Outcome, StepResult, digest
 from tocsin.procedures.run import run_procedure
 from tocsin.procedures.runner import Runner, Settings
@@ -15,6 +16,8 @@ from tocsin.procedures.values import refusals
 from tocsin.runbook.model import Step, StepClass, StepKind
 
 _SHOWN = 200
+CHARTED = timedelta(minutes=30)
+POINTS = 90
 AT_ONCE = 16
 
 
@@ -47,6 +50,13 @@ class Sample(Protocol):
 class Prometheus(Protocol):
     def query(self, expr: str) -> Awaitable[Sequence[Sample]]:
         """The value of `expr` now. Raises EvidenceError when there is none."""
+        ...
+
+
+@runtime_checkable
+class Tracing(Protocol):
+    def trace(self, expr: str, *, start: datetime, end: datetime, step: timedelta) -> Awaitable[Sequence[Line]]:
+        """The values of `expr` over time. Raises EvidenceError when there are none to be had."""
         ...
 
 
@@ -134,6 +144,7 @@ def _asker(now: Callable[[], datetime], prometheus: Prometheus) -> Callable[[str
             outcome, reason, text = _told(await prometheus.query(expr))
         except EvidenceError as error:
             outcome, reason, text = Outcome.FAILED, str(error), ""
+        chart = await _drawn(prometheus, expr, started) if outcome is Outcome.OK else ""
         return StepResult(
             title=expr,
             kind=StepKind.PROMQL,
@@ -147,9 +158,20 @@ def _asker(now: Callable[[], datetime], prometheus: Prometheus) -> Callable[[str
             started_at=started,
             ended_at=now(),
             digest=digest(text, ""),
+            chart=chart,
         )
 
     return ask
+
+
+async def _drawn(prometheus: Prometheus, expr: str, until: datetime) -> str:
+    """The last half hour as a chart; empty where there is none to be had, which is no failure of the step."""
+    if not isinstance(prometheus, Tracing):
+        return ""
+    try:
+        return svg(expr, await prometheus.trace(expr, start=until - CHARTED, end=until, step=CHARTED / POINTS))
+    except EvidenceError:
+        return ""
 
 
 def _told(samples: Sequence[Sample]) -> tuple[Outcome, str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
 
 from tocsin.engine.errors import NotFound
 from tocsin.incident import library
@@ -105,7 +106,7 @@ async def run(house: Here, ref: str, run: str) -> shapes.RunJson:
         raise NotFound(f"incident {found.number} has no run {run!r}")
     written = library.procedure(house.desk.policy_of(found), wanted.procedure)
     kept = {one.id: one for one in await house.desk.evidence_of(found.id) if one.run == wanted.id}
-    return views.run_whole(found, wanted, written.procedure if written else None, kept)
+    return views.run_whole(found, wanted, written, kept)
 
 
 @router.get("/incidents/{ref}/evidence/{evidence}", tags=["procedures"])
@@ -116,6 +117,17 @@ async def evidence(house: Here, ref: str, evidence: str) -> shapes.EvidenceJson:
     if kept.incident_id != found.id:
         raise NotFound(f"incident {found.number} has no evidence {evidence!r}")
     return views.evidence(kept)
+
+
+@router.get("/incidents/{ref}/evidence/{evidence}/chart.svg", tags=["procedures"], response_class=Response)
+async def chart(house: Here, ref: str, evidence: str) -> Response:
+    """What a PromQL step gave over the half hour before it, as a small SVG; 404 when there was nothing to draw."""
+    found = await house.desk.incident(ref)
+    kept = await house.desk.evidence(evidence)
+    if kept.incident_id != found.id or not kept.chart:
+        raise NotFound(f"incident {found.number} has no chart of evidence {evidence!r}")
+    headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
+    return Response(kept.chart, media_type="image/svg+xml", headers=headers)
 
 
 @router.get("/oncall", tags=["runbook"])

@@ -90,6 +90,7 @@ class EvidenceJson(TypedDict):
     started_at: Instant
     ended_at: Instant
     sha256: str
+    chart: str | None
 
 
 class AnswerJson(TypedDict):
@@ -190,6 +191,7 @@ StepJson = TypedDict(
         "output": str,
         "cut_bytes": int,
         "evidence": str | None,
+        "link": str | None,
         "started_at": Instant | None,
         "ended_at": Instant | None,
     },

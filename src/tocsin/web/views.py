@@ -15,12 +15,12 @@ from tocsin.incident import events as e
 from tocsin.incident.checklists import items, tick_of
 from tocsin.incident.deadlines import Deadline, acknowledge_due, deadlines
 from tocsin.incident.hints import after_failure
-from tocsin.incident.library import procedures_of
+from tocsin.incident.library import Written, dashboard, procedures_of
 from tocsin.incident.policy import Policy
 from tocsin.incident.state import Approval, Incident, Run, StepState
 from tocsin.incident.wording import describe
 from tocsin.oncall.roster import next_handoff
-from tocsin.runbook.model import Procedure, Runbook
+from tocsin.runbook.model import Runbook, StepKind
 from tocsin.runbook.report import procedure_json
 from tocsin.web import shapes as s
 
@@ -220,6 +220,7 @@ def evidence(kept: Evidence) -> s.EvidenceJson:
         "started_at": instant(kept.started_at),
         "ended_at": instant(kept.ended_at),
         "sha256": kept.digest,
+        "chart": f"/api/v1/incidents/{kept.incident_id}/evidence/{kept.id}/chart.svg" if kept.chart else None,
     }
 
 
@@ -301,8 +302,8 @@ def run_brief(run: Run) -> s.RunBriefJson:
     }
 
 
-def run_whole(incident: Incident, run: Run, procedure: Procedure | None, kept: Mapping[str, Evidence]) -> s.RunJson:
-    """A run with its steps' outputs. `procedure` is the runbook's own, None when the document has it no more."""
+def run_whole(incident: Incident, run: Run, written: Written | None, kept: Mapping[str, Evidence]) -> s.RunJson:
+    """A run with its steps' outputs. `written` is the procedure as it stands, None when no document has it any more."""
     return {
         "id": run.id,
         "incident": incident.number,
@@ -314,13 +315,14 @@ def run_whole(incident: Incident, run: Run, procedure: Procedure | None, kept: M
         "values": dict(run.values),
         "started_at": instant(run.started_at),
         "ended_at": maybe(run.ended_at),
-        "steps": [_step(step, run, procedure, kept) for step in run.steps],
+        "steps": [_step(step, run, written, kept) for step in run.steps],
     }
 
 
-def _step(step: StepState, run: Run, procedure: Procedure | None, kept: Mapping[str, Evidence]) -> s.StepJson:
-    known = procedure is not None and step.index <= len(procedure.steps)
-    written = procedure.steps[step.index - 1] if procedure is not None and known else None
+def _step(step: StepState, run: Run, source: Written | None, kept: Mapping[str, Evidence]) -> s.StepJson:
+    steps = source.procedure.steps if source else ()
+    written = steps[step.index - 1] if step.index <= len(steps) else None
+    manual = written is not None and written.kind is StepKind.MANUAL
     found = kept.get(step.evidence or "")
     return {
         "index": step.index,
@@ -335,6 +337,7 @@ def _step(step: StepState, run: Run, procedure: Procedure | None, kept: Mapping[
         "output": output(found) if found else "",
         "cut_bytes": found.cut_bytes if found else 0,
         "evidence": step.evidence,
+        "link": dashboard(source.document, step.title) if source and manual else None,
         "started_at": instant(found.started_at) if found else None,
         "ended_at": instant(found.ended_at) if found else maybe(step.at),
     }
