@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FloatRect, Page, ViewportSize, expect, sync_playwright
-from serving import Server
+from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize, expect, sync_playwright
+from serving import ALERT_TOKEN, Server
 
 from tocsin.config import default_runbook
 from tocsin.lab.alerting import Rule, webhook_body
@@ -162,7 +162,7 @@ def tab(chromium: Browser, server: Server, session: str) -> Iterator[Tab]:
     found = Tab(context.new_page(), server.url)
     yield found
     context.close()
-    assert found.wrong == []
+    assert not found.wrong, found.wrong
 
 
 def visiting(chromium: Browser, server: Server, name: str, role: str = "responder") -> Tab:
@@ -212,6 +212,18 @@ def photograph(tab: Tab, name: str, *, whole: bool = True) -> None:
             page.screenshot(path=Path(folder) / f"{name}-{device}-{scheme}.png", full_page=whole)
     page.set_viewport_size(DEVICES["desktop"])
     page.emulate_media(color_scheme="light")
+
+
+def closeup(tab: Tab, part: Locator, name: str) -> None:
+    """One part of a page, on the same devices."""
+    folder = os.environ.get("TOCSIN_SCREENSHOTS")
+    for device, size in DEVICES.items() if folder else ():
+        for scheme in ("light", "dark"):
+            tab.page.set_viewport_size(size)
+            tab.page.emulate_media(color_scheme="light" if scheme == "light" else "dark")
+            part.screenshot(path=Path(folder or "") / f"{name}-{device}-{scheme}.png")
+    tab.page.set_viewport_size(DEVICES["desktop"])
+    tab.page.emulate_media(color_scheme="light")
 
 
 def test_a_first_start_signs_in_by_its_one_time_link(chromium: Browser, server: Server) -> None:
@@ -412,7 +424,7 @@ def test_what_a_step_says_reaches_every_viewer_until_it_is_cancelled(
     expect(box.locator("pre.out")).to_contain_text("shard 3 is well")
     ben.page.locator("#proc-slow-walk").evaluate("(box) => { box.open = true }")
     expect(ben.page.locator("#proc-slow-walk pre.out")).to_contain_text("shard 1 is well\nshard 2 is well")
-    photograph(tab, "room-live")
+    closeup(tab, box, "live")
     box.get_by_role("button", name="Cancel this run").click()
     expect(page.locator("#lines")).to_contain_text("Ana stopped Slow Walk")
     expect(box.locator("details.live")).to_have_count(0)
@@ -434,11 +446,67 @@ def test_what_destroys_takes_two_people(tab: Tab, server: Server, chromium: Brow
     expect(waiting).to_contain_text("kubectl delete pod -l app=cache -n production")
     waiting.get_by_role("button", name="Approve").click()
     expect(waiting).to_contain_text("Somebody else must, too")
-    photograph(tab, "room-two-people")
+    closeup(tab, waiting, "two-people")
     dana.page.locator("#approvals").get_by_role("button", name="Approve").click()
     expect(page.locator("#mitigate")).to_contain_text("Ana, Dana")
     dana.page.context.close()
     assert dana.wrong == []
+
+
+def test_values_are_picked_from_the_cluster_and_a_hint_only_when_it_is_taken(
+    tab: Tab, server: Server, production: Production
+) -> None:
+    labels = {"alertname": "PodCrash", "severity": "warning", "service": "backend", "pod": "backend-gone"}
+    body = json.dumps({"title": "A pod crashes", "labels": labels, "status": "firing"}).encode()
+    headers = {"Authorization": f"Bearer {ALERT_TOKEN}", "Content-Type": "application/json"}
+    assert server.client.post("/api/v1/alerts/generic", content=body, headers=headers).is_success
+    page = tab.open(f"/incidents/{newest(server, server.token('Ana'))}")
+    box = page.locator("#proc-pod-crashes")
+    box.locator("summary").first.click()
+    field = box.get_by_label("pod-name")
+    field.focus()
+    expect(box.locator("datalist option").first).to_have_text(re.compile("^backend-"), use_inner_text=False)
+    expect(box.locator(".hint")).to_contain_text("label pod says backend-gone")
+    expect(field).to_have_value("")
+    closeup(tab, box, "values")
+    box.get_by_role("button", name="Take it over").click()
+    expect(field).to_have_value("backend-gone")
+    field.fill("--kubeconfig=/tmp/x")
+    box.get_by_role("button", name="Run all").click()
+    expect(box.locator(".why")).to_be_visible()
+    expect(field).to_have_value("--kubeconfig=/tmp/x")
+    closeup(tab, box, "refused-value")
+
+
+def test_a_linked_document_opens_from_where_it_is_mentioned(tab: Tab, server: Server) -> None:
+    number = declared(server, "A node is gone")
+    page = tab.open(f"/incidents/{number}")
+    page.locator("#m-failover").get_by_role("link").click()
+    box = page.locator("#doc-disaster-recovery")
+    expect(box).to_be_visible()
+    for one in box.locator("details.procedure").all():
+        one.evaluate("(box) => { box.open = true }")
+    closeup(tab, box, "linked")
+    cordon = box.locator(".step", has_text="Keep new pods away")
+    cordon.get_by_label("node-name").fill("node-2")
+    cordon.get_by_role("button", name="Propose").click()
+    expect(page.locator("#approvals article")).to_contain_text("disaster-recovery.md, line")
+    closeup(tab, page.locator("#approvals article"), "approval")
+
+
+def test_an_admin_breaks_the_glass_for_a_reason(server: Server, chromium: Browser) -> None:
+    number = declared(server, "Everything burns")
+    ada = visiting(chromium, server, "Ada", "admin")
+    page = ada.open(f"/incidents/{number}")
+    glass = page.locator("#m-rollback details.glass")
+    glass.locator("summary").click()
+    closeup(ada, glass, "glass")
+    glass.get_by_label("Why nobody else").fill("everybody is asleep")
+    glass.get_by_role("button", name="Run it now").click()
+    expect(page.locator("#lines")).to_contain_text("BREAK-GLASS: Ada ran Rollback at once, unapproved")
+    expect(page.locator("#mitigate")).to_contain_text("break-glass by Ada: everybody is asleep")
+    page.context.close()
+    assert ada.wrong == []
 
 
 @pytest.mark.skipif("TOCSIN_SCREENSHOTS" not in os.environ, reason="only makes pictures: set TOCSIN_SCREENSHOTS=DIR")

@@ -121,11 +121,29 @@
       event.detail.shouldSwap = false;
     } else if (typing(target)) {
       event.detail.shouldSwap = false;
-      offer(target);
+      if (!blame(target, part)) offer(target);
     } else {
       put(target, part);
     }
   });
+
+  // why a value was refused is put beside it, and what was typed stays
+  function blame(target, part) {
+    for (const old of target.querySelectorAll(".why")) {
+      old.parentElement.querySelector("input")?.removeAttribute("aria-invalid");
+      old.remove();
+    }
+    const reasons = [...part.querySelectorAll("input[aria-invalid]")];
+    for (const named of reasons) {
+      const field = [...target.querySelectorAll("input[list]")].find((one) => one.getAttribute("list") === named.getAttribute("list"));
+      const why = part.querySelector(`#${CSS.escape(named.getAttribute("aria-describedby"))}`);
+      if (!field || !why) continue;
+      field.setAttribute("aria-invalid", "true");
+      field.setAttribute("aria-describedby", why.id);
+      field.after(why.cloneNode(true));
+    }
+    return reasons.length > 0;
+  }
 
   // what a person is typing is never replaced: the part says that it is out of date instead
   function offer(target) {
