@@ -12,8 +12,11 @@ import pytest
 from tocsin.config import default_runbook
 from tocsin.engine.policies import Policies
 from tocsin.engine.ports import Choices
+from tocsin.engine.records import Evidence
+from tocsin.evidence.prometheus import Trace
 from tocsin.incident.mitigations import Footing
 from tocsin.incident.policy import Role
+from tocsin.procedures.chart import svg
 from tocsin.runbook.reader import read
 
 ROOM = "/incidents/1"
@@ -195,7 +198,22 @@ async def test_a_step_for_a_person_has_its_dashboards_address(site: Any, browse:
     core.policies = Policies(replace(core.policies.current, runbook=book), lambda digest: None)
     await site.declare(service="backend")
     page = await (await browse()).get(ROOM)
-    assert '<a href="https://grafana.test/d/1" rel="noreferrer">Open Grafana</a>' in page.text
+    assert 'href="https://grafana.test/d/1" rel="noreferrer"' in page.text
+
+
+async def test_a_querys_evidence_shows_its_chart_above_its_numbers(site: Any, browse: Any) -> None:
+    await site.declare(service="backend")
+    incident, now = await site.house.desk.incident("1"), site.clock.now()
+    drawn = svg("errors", [Trace({}, ((0.0, 1.0), (60.0, 2.0)))])
+    said = ("Errors", "rate(x[5m])", "ok", "", None, "2\n", "", 0)
+    kept = Evidence("ev1", incident.id, "r1", 1, *said, started_at=now, ended_at=now, digest="d", chart=drawn)
+    await site.house.core.transact(lambda ledger: ledger.tx.put_evidence(kept))
+    ana = await browse()
+    page = (await ana.get(f"{ROOM}/evidence/ev1?part=1")).text
+    image = re.search(r'<img class="chart" src="([^"]+)"', page)
+    assert image is not None
+    assert page.index("<img") < page.index("<pre")
+    assert (await ana.get(image[1])).headers["content-type"].startswith("image/svg+xml")
 
 
 async def ticket(site: Any, person: str = "dana") -> str:

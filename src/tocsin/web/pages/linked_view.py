@@ -47,5 +47,5 @@ def file_name(target: str) -> str:
 def _document(incident: Incident, runbook: Runbook, document: Runbook) -> DocumentView:
     name = file_name(document.file)
     target = next((k.target for k in runbook.links if file_name(k.target) == name), "")
-    procedures = tuple(procedure_view(incident, p) for p in library.procedures_of(document))
+    procedures = tuple(procedure_view(incident, document, p) for p in library.procedures_of(document))
     return DocumentView(document.title or name, name, f"doc-{library.prefix(document)}", target, procedures)

@@ -22,11 +22,11 @@ from tocsin.incident.steps import STATUS_PAGE_TEMPLATES
 from tocsin.incident.templates import public_texts, public_word
 from tocsin.oncall.roster import Person
 from tocsin.review.postmortem import facts_asked
-from tocsin.runbook.model import Dashboard, Indicator, Mitigation, Purpose, Runbook, Severity, Step
+from tocsin.runbook.model import Indicator, Mitigation, Purpose, Runbook, Severity
 from tocsin.web.pages.approval_view import ApprovalView, approval_view
 from tocsin.web.pages.linked_view import DocumentView, documents, opened_by
 from tocsin.web.pages.owed_view import Owed, owed_next
-from tocsin.web.pages.step_view import ProcedureView, dashboard_of, procedure_view
+from tocsin.web.pages.step_view import ProcedureView, procedure_view
 from tocsin.web.pages.tree_view import Tree, linked, tree
 
 _WAITING = ("pending", "approved", "running", "unknown")
@@ -177,15 +177,12 @@ class Room:
         """The one that `see` of a leaf or mitigation names."""
         return opened_by(linked(self.runbook, see), self.documents)
 
-    def dashboard(self, step: Step) -> Dashboard | None:
-        return dashboard_of(step, self.runbook.dashboards)
-
     def under_way(self, slug: str) -> Approval | None:
         """The proposal of that mitigation or step that is not over yet."""
         return next((a for a in self.incident.approvals if a.slug == slug and a.status in UNFINISHED), None)
 
     def _procedures(self, purpose: Purpose) -> tuple[ProcedureView, ...]:
-        return tuple(procedure_view(self.incident, p) for p in self.runbook.purpose(purpose))
+        return tuple(procedure_view(self.incident, self.runbook, p) for p in self.runbook.purpose(purpose))
 
     @property
     def levels(self) -> tuple[Level, ...]:

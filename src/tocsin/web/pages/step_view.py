@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tocsin.incident import library
 from tocsin.incident.state import Incident, Run, StepState
-from tocsin.runbook.model import Dashboard, Procedure, Step, StepClass, StepKind
+from tocsin.runbook.model import Procedure, Runbook, Step, StepClass, StepKind
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,19 @@ _MARKS = {
 
 @dataclass(frozen=True)
 class ProcedureView:
+    """A procedure, and the document that it stands in."""
+
+    document: Runbook
     procedure: Procedure
     steps: tuple[StepView, ...]
 
     @property
     def slug(self) -> str:
         return self.procedure.slug
+
+    def dashboard(self, step: Step) -> str | None:
+        """The address of the dashboard that a step for a person names."""
+        return library.dashboard(self.document, step.title) if step.kind is StepKind.MANUAL else None
 
     @property
     def running(self) -> bool:
@@ -97,20 +105,11 @@ class ProcedureView:
         return runs[-1].values if runs else {}
 
 
-def procedure_view(incident: Incident, procedure: Procedure) -> ProcedureView:
+def procedure_view(incident: Incident, document: Runbook, procedure: Procedure) -> ProcedureView:
     """The procedure with the latest of each of its steps."""
     latest: dict[int, tuple[StepState, Run]] = {}
     for run in incident.runs:
         if run.procedure == procedure.slug:
             latest.update({s.index: (s, run) for s in run.steps})
     steps = (StepView(n, step, *latest.get(n, (None, None))) for n, step in enumerate(procedure.steps, start=1))
-    return ProcedureView(procedure, tuple(steps))
-
-
-def dashboard_of(step: Step, dashboards: Sequence[Dashboard]) -> Dashboard | None:
-    """The dashboard that a step for a person names, when the runbook has its address."""
-    title = step.title.casefold()
-    return next((d for d in dashboards if d.url and d.url.startswith(_WEB) and d.name.casefold() in title), None)
-
-
-_WEB = ("http://", "https://")
+    return ProcedureView(document, procedure, tuple(steps))
