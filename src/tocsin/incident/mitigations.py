@@ -20,6 +20,15 @@ from tocsin.incident.transitions import allowed
 from tocsin.runbook.model import Mitigation, StepClass
 
 NEEDS = {StepClass.READ: 1, StepClass.CHANGE: 1, StepClass.DESTRUCTIVE: 2}
+_NOW = {
+    "approved": "it is approved and about to run",
+    "running": "the command runs",
+    "done": "the command has run",
+    "failed": "the command has run and failed",
+    "unknown": "what came of the command is not known: settle that first",
+    "rejected": "it was rejected, propose it again",
+    "expired": "it expired, propose it again",
+}
 UNFINISHED = ("pending", "approved", "running")
 
 
@@ -243,7 +252,7 @@ def _pending(incident: Incident, ctx: Context, approval: str) -> Approval:
     if found is None:
         raise CommandError(f"no approval {approval!r}", {"approval": "an id from the incident"})
     if found.status != "pending":
-        raise TransitionError(f"this approval is {found.status}: an approval is used once")
+        raise TransitionError(f"an approval is used once: {_NOW.get(found.status, found.status)}")
     if ctx.at >= found.expires_at:
         raise TransitionError("this approval has expired: propose it again")
     return found
