@@ -67,6 +67,8 @@ match = {service = "backend"}
 match = {service = "frontend"}
 [sources.alerts]
 token = "env:TOCSIN_ALERT_TOKEN"
+[sources.prometheus]
+url = "{prometheus}"
 [status_page]
 title = "QAWave"
 [procedures.environment]
@@ -107,7 +109,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, production: Production) -> 
     slow = hurried.replace("### High Latency", SLOW + "### High Latency", 1)
     book.write_text(slow.replace("| Failover |", WIPE + "| Failover |", 1), encoding="utf-8")
     environment = "\n".join(f"{k} = '{v}'" for k, v in production.environment().items())
-    found = Server(folder, SETTINGS.replace("{runbook}", str(book)).replace("{environment}", environment))
+    settings = SETTINGS.replace("{runbook}", str(book)).replace("{prometheus}", production.prometheus_url)
+    found = Server(folder, settings.replace("{environment}", environment))
     found.start()
     yield found
     found.stop()
@@ -476,6 +479,23 @@ def test_values_are_picked_from_the_cluster_and_a_hint_only_when_it_is_taken(
     expect(box.locator(".why")).to_be_visible()
     expect(field).to_have_value("--kubeconfig=/tmp/x")
     closeup(tab, box, "refused-value")
+
+
+def test_a_proposals_link_decides_only_by_its_button(chromium: Browser, server: Server) -> None:
+    number = declared(server, "Sessions are lost", "SEV2")
+    proposed = server.client.post(f"/api/v1/incidents/{number}/mitigations/rollback", headers=server.token("Ben"))
+    assert proposed.status_code == 202
+    link = server.until(lambda: re.findall(r"http\S+/approve/\S+", server.log))[-1]
+    context = chromium.new_context(viewport=DEVICES["phone"])
+    tab = Tab(context.new_page(), server.url)
+    page = tab.page
+    page.goto(link)
+    expect(page.get_by_role("heading", name="Rollback")).to_be_visible()
+    closeup(tab, page.locator("main"), "approve-link")
+    page.get_by_role("button", name="Approve and run as Ana").click()
+    expect(page.get_by_role("status")).to_contain_text("Approved by Ana. It runs now.")
+    context.close()
+    assert not tab.wrong, tab.wrong
 
 
 def test_a_linked_document_opens_from_where_it_is_mentioned(tab: Tab, server: Server) -> None:
