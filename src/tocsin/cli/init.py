@@ -1,45 +1,58 @@
-"""`tocsin init`: a `tocsin.toml` and a `runbook.md` to begin with. Writes both or neither, never over a file."""
+"""`tocsin init`: a `tocsin.toml` and a `runbook.md` to begin with, from the answers of a short interview where somebody
+can be asked. Writes both or neither, never over a file."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from contextlib import suppress
-from importlib.resources import files
 from pathlib import Path
 
+from tocsin.cli import starter
 from tocsin.cli.complaints import complain
+from tocsin.cli.interview import Answers, Ask, interview
 
 NAMES = ("tocsin.toml", "runbook.md")
 
 
-def init(directory: Path) -> int:
-    """0 once both files are there; 2 when one is there already or the directory cannot be written."""
+def init(directory: Path, *, ask: Ask | None = None) -> int:
+    """0 once both files are there; 2 when one is there already, the directory cannot be written or the answers end.
+
+    With `ask` the questions are put through it first; without it the defaults are written. An interrupt passes through
+    and leaves neither file.
+    """
     there = [directory / name for name in NAMES if os.path.lexists(directory / name)]
     if there:
         said = f"{there[0]} exists" if len(there) == 1 else f"{there[0]} and {there[1]} exist"
         return complain(f"{said} already: nothing was written; name another directory, or move what is there")
+    try:
+        answers = interview(ask, print) if ask else Answers()
+    except EOFError:
+        return complain("the answers ended before the last question: nothing was written; --yes takes the defaults")
+    return _written(directory, answers, asked=ask is not None)
+
+
+def _written(directory: Path, answers: Answers, *, asked: bool) -> int:
+    texts = dict(zip(NAMES, (starter.settings(answers), starter.runbook(answers)), strict=True))
     written: list[Path] = []
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for name in NAMES:
-            _place(directory / name, starter(name))
+        for name, text in texts.items():
+            _place(directory / name, text.encode())
             written.append(directory / name)
-    except OSError as exc:
+    except (OSError, KeyboardInterrupt) as exc:
         for path in written:
             with suppress(OSError):
                 path.unlink()
+        if isinstance(exc, KeyboardInterrupt):
+            raise
         return complain(f"{directory} cannot be written: {exc.strerror}: nothing was written; name another directory")
     print(f"Wrote {written[0]} and {written[1]}.")
-    print(f"Next: put your people into {NAMES[0]} and your commands into {NAMES[1]}, then")
+    todo = "look both over" if asked else f"put your people into {NAMES[0]} and your commands into {NAMES[1]}"
+    print(f"Next: {todo}, then")
     for command in _next(directory):
         print(f"  {command}")
     return 0
-
-
-def starter(name: str) -> bytes:
-    """The text of a starter file."""
-    return (files("tocsin") / "examples" / "starter" / name).read_bytes()
 
 
 def _place(target: Path, text: bytes) -> None:

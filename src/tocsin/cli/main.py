@@ -50,11 +50,15 @@ def check(
 
 
 @app.command()
-def init(directory: Annotated[Path, typer.Argument(help="Where to write.")] = Path()) -> None:
-    """Write a commented tocsin.toml and a starter runbook.md."""
+def init(
+    directory: Annotated[Path, typer.Argument(help="Where to write.")] = Path(),
+    yes: Annotated[bool, typer.Option("--yes", help="Take every default without asking.")] = False,
+) -> None:
+    """Write a commented tocsin.toml and a starter runbook.md, after a few questions on a terminal."""
     from tocsin.cli.init import init as run
+    from tocsin.cli.terminal import interactive
 
-    raise typer.Exit(run(directory))
+    raise typer.Exit(run(directory, ask=input if interactive() and not yes else None))
 
 
 @app.command()
