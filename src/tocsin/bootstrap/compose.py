@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Sequence
-from datetime import datetime
-from pathlib import Path
+from functools import cache, partial
 
 import httpx
 
+from tocsin.bootstrap.edition import keep, read_edition
 from tocsin.bootstrap.house import House, SystemClock
-from tocsin.bootstrap.linked import linked_documents
+from tocsin.bootstrap.reloading import Reloading
 from tocsin.bootstrap.watchers import watchers
 from tocsin.channels.console import Console
 from tocsin.channels.email import Email
 from tocsin.channels.slack import Slack
 from tocsin.channels.webhook import Webhook
-from tocsin.config import Settings, SettingsError, check_against, roster, rules
+from tocsin.config import Settings
 from tocsin.engine.core import Core
 from tocsin.engine.credentials import Credentials
 from tocsin.engine.desk import Desk
@@ -31,49 +30,17 @@ from tocsin.engine.signing import Signer
 from tocsin.evidence.prometheus import Prometheus
 from tocsin.feeds import feeds
 from tocsin.incident.alert import Alert, AlertStatus
-from tocsin.incident.policy import Policy
 from tocsin.procedures.adapter import StepRunner
 from tocsin.procedures.cluster import KubectlCluster
-from tocsin.runbook.model import Reading, Runbook
-from tocsin.runbook.reader import read
 from tocsin.store.database import Store
-from tocsin.store.tx import Tx
-
-
-def read_runbook(path: Path) -> tuple[Reading, str]:
-    """The document and its text. Raises SettingsError when it cannot be read, or nothing can be run from it."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise SettingsError([f"runbook {path}: no such file: name another with --runbook"]) from None
-    except IsADirectoryError:
-        raise SettingsError([f"runbook {path}: is a directory: name the Markdown file in it"]) from None
-    except UnicodeDecodeError:
-        raise SettingsError([f"runbook {path}: is not UTF-8 text: save it as UTF-8"]) from None
-    except OSError as exc:
-        raise SettingsError([f"runbook {path}: cannot be read: {exc.strerror}"]) from None
-    reading = read(text, file=str(path))
-    if reading.errors:
-        said = [f"{path}:{f.line}:{f.column}: {f.code}: {f.message}: {f.hint}".rstrip(": ") for f in reading.errors]
-        raise SettingsError(said)
-    return reading, text
 
 
 def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> House:
     """The house of these settings on an open database. Raises SettingsError with every reason."""
     clock = clock or SystemClock()
-    reading, text = read_runbook(settings.runbook)
-    wrong = check_against(settings, reading.runbook)
-    if wrong:
-        raise SettingsError(wrong)
-    documents = linked_documents(reading, text, settings.runbook)
-    policy = Policy(
-        reading.runbook,
-        roster(settings, feeds=feeds(settings), runbook=reading.runbook),
-        rules(settings),
-        link=settings.public_url.rstrip("/") + "/incidents/{number}",
-        linked=tuple(document for document, _ in documents),
-    )
+    calendars = cache(partial(feeds, settings))
+    edition = read_edition(settings, calendars)
+    policy = edition.policy
     channels = Channels(_channels(settings))
     channels.policy = policy
     policies = Policies(policy, lambda digest: store.read(lambda tx: tx.runbook(digest)))
@@ -96,8 +63,8 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
     )
     house = House(
         settings=settings,
-        reading=reading,
-        runbook_text=text,
+        reading=edition.reading,
+        runbook_text=edition.text,
         core=core,
         desk=desk,
         engine=engine,
@@ -107,8 +74,8 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
         database=str(store.path),
         alert_token=settings.sources.alerts.token.get_secret_value() if settings.sources.alerts.token else None,
     )
-    _keep_runbooks(store, [(reading.runbook, text), *documents], clock.now())
-    house.background = watchers(
+    keep(store, edition, clock.now())
+    sources = watchers(
         settings,
         desk,
         clock=clock,
@@ -116,6 +83,7 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
         prometheus=prometheus,
         on_trouble=lambda name, reason: _note(house.troubles, name, reason),
     )
+    house.background = (*sources, Reloading(house, edition, store=store, calendars=calendars).run)
     return house
 
 
@@ -142,16 +110,6 @@ def _kept_secret(store: Store) -> str:
         made = kept
         store.write(lambda tx: tx.put_setting("secret_key", made)).result()
     return kept
-
-
-def _keep_runbooks(store: Store, documents: Sequence[tuple[Runbook, str]], now: datetime) -> None:
-    """Keeps each document by its digest, for the incidents that open with it."""
-
-    def keep(tx: Tx) -> None:
-        for document, text in documents:
-            tx.put_runbook(document.digest, document.file, text, now)
-
-    store.write(keep).result()
 
 
 def _left_firing(store: Store) -> list[Alert]:

@@ -1,4 +1,4 @@
-"""The documents that the runbook names, read from beside it at start. What they name in turn is not followed."""
+"""The documents that the runbook names, read from beside it. What they name in turn is not followed."""
 
 from __future__ import annotations
 
@@ -25,15 +25,21 @@ def linked_documents(reading: Reading, text: str, path: Path) -> list[tuple[Runb
     """
     here = path.resolve()
     found: dict[Path, tuple[Runbook, str]] = {}
-    for target in targets(reading, text):
-        file = _sought(target, here)
-        said = _text(file) if file is not None and file != here and file not in found else None
-        if file is None or said is None:
+    for target, file in named_files(reading, text, path).items():
+        said = _text(file) if file != here and file not in found else None
+        if said is None:
             continue
         document = read(said, file=target).runbook
         if document.procedures:
             found[file] = (replace(document, links=()), said)
     return list(found.values())
+
+
+def named_files(reading: Reading, text: str, path: Path) -> dict[str, Path]:
+    """The file of each document that the runbook at `path` names, by the name; a name without a file is left out."""
+    here = path.resolve()
+    sought = ((target, _sought(target, here)) for target in targets(reading, text))
+    return {target: file for target, file in sought if file is not None}
 
 
 def _sought(target: str, here: Path) -> Path | None:

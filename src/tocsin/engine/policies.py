@@ -15,10 +15,15 @@ class Policies:
     """`current` is for what opens now. `kept` gives (file, text) of a runbook by digest, None when it is not kept."""
 
     def __init__(self, current: Policy, kept: Callable[[str], tuple[str, str] | None]) -> None:
-        self.current = current
         self._kept = kept
-        own = tuple(document.digest for document in current.linked)
-        self._known = {(current.runbook.digest, own): current}
+        self._known: dict[tuple[str, tuple[str, ...]], Policy] = {}
+        self.put_in_force(current)
+
+    def put_in_force(self, policy: Policy) -> None:
+        """What opens from now on has this policy; what is open keeps its own."""
+        own = tuple(document.digest for document in policy.linked)
+        self._known[(policy.runbook.digest, own)] = policy
+        self.current = policy
 
     def of(self, incident: Incident) -> Policy:
         """The policy of an incident: its own runbook and linked documents under today's roster and rules."""

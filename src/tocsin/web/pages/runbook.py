@@ -1,4 +1,4 @@
-"""`/runbook`: the document in force as it was understood, with its lines, and the documents that it links to."""
+"""`/runbook`: the document in force, line by line and as it was understood, and the documents that it links to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from tocsin.engine.errors import NotFound
 from tocsin.incident.wording import harmless
 from tocsin.runbook.model import Link, Runbook
 from tocsin.web.auth import Here, Viewer, csrf_token
-from tocsin.web.pages.rendering import page
+from tocsin.web.pages.rendering import digest, page
+from tocsin.web.pages.source_view import source
 from tocsin.web.pages.tree_view import whole_tree
 
 router = APIRouter(include_in_schema=False)
@@ -36,8 +37,20 @@ async def show(request: Request, house: Here, actor: Viewer) -> Response:
     return page(
         request, "runbook.html", actor=actor, csrf=csrf_token(request, house), now=house.desk.now(), runbook=runbook,
         findings=house.reading.findings, readable=readable, file=Path(runbook.file).name, matrix=matrix(runbook),
-        tree=whole_tree(runbook),
+        tree=whole_tree(runbook), source=source(house.reading, house.runbook_text),
+        trouble=house.troubles.get("runbook"), state=state(house),
     )  # fmt: skip
+
+
+@router.get("/runbook/changed")
+async def changed(house: Here, actor: Viewer, since: str) -> Response:
+    """Nothing while the runbook is as it was; else what makes htmx load the page again."""
+    return Response(status_code=204, headers={} if state(house) == since else {"HX-Refresh": "true"})
+
+
+def state(house: House) -> str:
+    """What the page shows, named: the edition in force, and what is wrong with one that is not."""
+    return digest(house.reading.runbook.digest + house.troubles.get("runbook", ""))
 
 
 @router.get("/runbook/linked")
