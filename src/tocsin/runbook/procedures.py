@@ -229,7 +229,8 @@ def _relying(document: Document, sheet: Sheet, exported: Mapping[str, str], said
     own = {name for line in sheet.environment for name in names_of(line)}
     told = False
     for step in sheet.steps:
-        needed = [] if step.kind is not StepKind.SHELL else sorted(uses_of(step.command) & exported.keys())
+        asked = bool(exported) and step.kind is StepKind.SHELL
+        needed = sorted(uses_of(step.command) & exported.keys()) if asked else []
         missing = list(dict.fromkeys(exported[name] for name in needed if not own.issuperset(names_of(exported[name]))))
         if missing and not told:
             said.append(_unestablished(document, step, missing))

@@ -99,7 +99,7 @@ def _shell(chunk: Chunk, notes: Reading, names: set[str], *, line: int) -> Step:
         poll=poll.every if poll else None,
         poll_command=poll.command if poll else "",
         window=window_of(notes.title),
-        needs_environment=not names.isdisjoint(uses_of(chunk.body)),
+        needs_environment=bool(names) and not names.isdisjoint(uses_of(chunk.body)),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from itertools import pairwise
 
 import tree_sitter_bash
 from msgspec import Struct
@@ -35,7 +36,7 @@ class Syntax(Struct, frozen=True):
         return self.source[node.start_byte : node.end_byte].decode("utf-8", "replace")
 
     def blanks_in(self, node: Node) -> tuple[Blank, ...]:
-        return tuple(b for b in self.blanks if node.start_byte <= b.start and b.end <= node.end_byte)
+        return self.blanks and tuple(b for b in self.blanks if node.start_byte <= b.start and b.end <= node.end_byte)
 
 
 @lru_cache(maxsize=64)  # a step is looked at from several sides in a row
@@ -65,11 +66,11 @@ def _language() -> Language:
 def _first_doubt(root: Node, masked: bytes) -> int | None:
     if control := _CONTROL.search(masked):
         return control.start()
-    end = 0
-    for node in walk(root):
-        if node.is_error or node.is_missing or _runs_on(node, masked):
+    end, errors = 0, root.has_error
+    for node, children in _opened(root):
+        if (errors and (node.is_error or node.is_missing)) or _runs_on(node, children, masked):
             return node.start_byte
-        if node.child_count == 0 and node.end_byte > end:
+        if not children and node.end_byte > end:
             gap = masked[end : node.start_byte]
             # A word continued on the next line is one word to bash and two to the grammar.
             if gap == b"\\\n" or not _blank(gap, newlines=True):
@@ -78,20 +79,32 @@ def _first_doubt(root: Node, masked: bytes) -> int | None:
     return None if _blank(masked[end:], newlines=True) else end
 
 
-def _runs_on(node: Node, masked: bytes) -> bool:
+def _opened(root: Node) -> Iterator[tuple[Node, list[Node]]]:
+    """Every node in document order with its children, which cost as much to fetch as to look at."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        children = node.children
+        yield node, children
+        pending.extend(reversed(children))
+
+
+def _runs_on(node: Node, children: list[Node], masked: bytes) -> bool:
     """Whether a node that must end with its line goes on to the next without a backslash."""
-    if node.type in ("word", "variable_name", "comment"):
+    kind = node.type
+    if kind in ("word", "variable_name", "comment"):
         return b"\n" in masked[node.start_byte : node.end_byte].replace(b"\\\n", b"")
-    if node.type not in _ONE_LINE:
+    if kind not in _ONE_LINE:
         return False
-    pairs = zip(node.children, node.children[1:], strict=False)
-    return any(
-        not _blank(masked[a.end_byte : b.start_byte], newlines=node.type == "pipeline")
-        for a, b in pairs
-        if a.end_byte < b.start_byte and "heredoc" not in a.type
-    )
+    for a, b in pairwise(children):
+        gap = masked[a.end_byte : b.start_byte]
+        if gap and not _blank(gap, newlines=kind == "pipeline") and "heredoc" not in a.type:
+            return True
+    return False
 
 
 def _blank(gap: bytes, *, newlines: bool) -> bool:
+    if gap in (b"", b" "):  # nearly every gap
+        return True
     rest = gap.replace(b"\\\n", b"").strip(b" \t\r\n" if newlines else b" \t")
     return not rest

@@ -92,6 +92,8 @@ def _string(node: Node, scope: Scope) -> str:
 
 
 def _literal(text: str, *, quoted: bool) -> tuple[str, bool]:
+    if "\\" not in text:
+        return text, not quoted and bool(_GLOB.match(text) or _BRACES.search(text))
     if quoted:
         return re.sub(r"\\([$`\"\\\n])", lambda m: "" if m[1] == "\n" else m[1], text), False
     bare = re.sub(r"\\.", "", text, flags=re.DOTALL)
