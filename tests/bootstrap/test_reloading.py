@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sites import SETTINGS
 
-from tocsin.bootstrap import House, compose
+from tocsin.bootstrap import House, compose, reloading
 from tocsin.bootstrap.edition import read_edition
 from tocsin.bootstrap.reloading import Reloading
 from tocsin.config import load
@@ -162,5 +163,15 @@ async def test_an_open_incident_keeps_its_runbook(bench: Bench) -> None:
     assert str(policies.of(second).response("SEV1")) == "0:05:00"
 
 
-async def test_the_watch_runs_with_the_house(bench: Bench) -> None:
-    assert "Reloading.run" in [job.__qualname__ for job in bench.house.background]
+async def test_the_watch_runs_with_the_house(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reloading, "EVERY_SECONDS", 0.01)
+    await bench.house.start()
+    try:
+        bench.book.write_text(BETTER)
+        for _ in range(1000):
+            await asyncio.sleep(0.01)
+            if bench.house.channels.policy is bench.house.desk.policy and bench.house.runbook_text == BETTER:
+                break
+    finally:
+        await bench.house.stop()
+    assert bench.response == "0:05:00"
