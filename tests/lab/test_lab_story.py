@@ -76,10 +76,11 @@ def test_scale_restart_and_delete_start_and_stop_real_processes(tmp_path: Path) 
     with Production(tmp_path) as production:
         follow = "kubectl rollout status deployment/backend -n production --timeout=30s"
         production.run(f"kubectl scale deployment/backend --replicas=4 -n production && {follow}")
-        four = {pod["pid"] for pod in production.cluster()["pods"].values() if pod["real"]}
-        assert len(four) == 4
+        pods = {name: pod["pid"] for name, pod in production.cluster()["pods"].items() if pod["real"]}
+        assert len(pods) == 4
         production.run(f"kubectl rollout restart deployment/backend -n production && {follow}")
-        assert until(lambda: not any(alive(pid or 0) for pid in four))
+        assert until(lambda: not any(alive(pid or 0) for pid in pods.values()))
+        assert until(lambda: not pods.keys() & production.cluster()["pods"].keys())
         name = production.run("kubectl get pods -n production -l app=backend -o name | head -1").stdout.strip()
         assert production.run(f"kubectl delete {name} -n production").rc == 0
         assert until(lambda: name.removeprefix("pod/") not in production.cluster()["pods"])

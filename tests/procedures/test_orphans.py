@@ -35,7 +35,7 @@ def dead_mark() -> str:
 
 def test_a_step_of_a_server_that_is_gone_is_ended() -> None:
     with sleeper(dead_mark()) as process:
-        assert end_orphans() >= 1
+        end_orphans()  # or a server that a test beside us started has ended it already
         assert process.wait(10) == -9
 
 
@@ -49,5 +49,5 @@ def test_what_is_no_orphan_is_left_alone(mark: str) -> None:
 
 def test_a_number_used_again_is_not_the_old_server() -> None:
     with sleeper(f"{os.getpid()}.1") as process:
-        assert end_orphans() >= 1
+        end_orphans()  # or a server that a test beside us started has ended it already
         assert process.wait(10) == -9
