@@ -191,7 +191,8 @@ async def test_a_linked_documents_steps_run_under_the_same_rules(world: World, p
     await plant.turn()
     found = (await plant.desk.incident("1")).run(run)
     assert found is not None
-    assert (found.status, found.procedure, world.runner.ran[-1]) == ("done", slug, "Look at the history")
+    assert (found.status, found.procedure) == ("done", slug)
+    assert "Look at the history" in world.runner.ran
     _, number = await plant.desk.propose("1", ANA, slug=f"{slug}#2")
     await plant.desk.approve("1", BEN, approval=number)
     await plant.turn()
