@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import sys
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from tocsin.config import Overrides, Settings, SettingsError
 from tocsin.incident.policy import Role
 from tocsin.runbook.model import Level
 from tocsin.web.app import create_app
+from tocsin.web.pages.rendering import compile_templates
 from tocsin.web.publishing import Publisher
 
 STOP_SECONDS = 3
@@ -71,14 +73,18 @@ async def run(house: House, listener: socket.socket, *, ready: Callable[[], None
             server_header=False,
         )
     )
+    gc.freeze()  # what stands now stands to the end: it need not be looked through again
+    gc.enable()
     await house.start()
     ready()
+    warming = asyncio.create_task(asyncio.to_thread(compile_templates))  # the first page need not wait for it
     invited = asyncio.create_task(invite(house))
     server.install_stop(house.core.stop_followers)
     try:
         await server.serve(sockets=[listener])
     finally:
         invited.cancel()
+        warming.cancel()
         await house.stop()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from tocsin.config.crosscheck import SCHEDULE
@@ -11,11 +12,13 @@ from tocsin.config.errors import SettingsError
 from tocsin.config.model import Settings
 from tocsin.config.people import ScheduleTable
 from tocsin.incident.policy import Rules
-from tocsin.oncall.calendar import Calendar, CalendarError, parse
 from tocsin.oncall.overrides import Overridden, Override, Together
 from tocsin.oncall.roster import EVERY_OTHER, Always, ContactRule, Person, Roster, Shifts
 from tocsin.oncall.rotation import rotation
 from tocsin.runbook.model import Runbook
+
+if TYPE_CHECKING:
+    from tocsin.oncall.calendar import Calendar
 
 _NO_FEEDS: Mapping[str, str] = MappingProxyType({})
 
@@ -100,6 +103,8 @@ def _rotation(schedule: ScheduleTable) -> Shifts:
 
 
 def _calendar(settings: Settings, name: str, feeds: Mapping[str, str], people: list[Person]) -> Calendar:
+    from tocsin.oncall.calendar import CalendarError, parse  # icalendar is slow to import and few have a feed
+
     place = settings.origin.place(("schedules", name, "ical"))
     if name not in feeds:
         raise SettingsError([f"{place} ical: the calendar was not read"])

@@ -22,7 +22,7 @@ from tocsin.web.pages import (
     signing_in,
     status,
 )
-from tocsin.web.pages.rendering import STATIC, compile_templates
+from tocsin.web.pages.rendering import STATIC
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -39,7 +39,6 @@ class Assets(StaticFiles):
 
 def mount(app: FastAPI, house: House) -> None:
     """Adds the pages to the app, whose `state.house` they read."""
-    compile_templates()
     app.state.house = house
     for part in (
         incidents, room, choosing, acting, acknowledging, approving, signing_in, oncall, runbook, postmortems, status,
