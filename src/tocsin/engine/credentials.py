@@ -24,10 +24,14 @@ def digest(secret: str) -> str:
 
 def mint(storage: Storage, *, name: str, role: Role, kind: str, now: datetime, lasts: timedelta | None) -> str:
     """A new secret, durable when returned; shown this once. Needs no running server."""
-    secret = f"tocsin_{secrets.token_urlsafe(32)}"
-    token = Token(digest(secret), name, role.value, kind, now, now + lasts if lasts else None)
+    secret, token = _made(name, role, kind, now, lasts)
     storage.write(lambda tx: tx.put_token(token)).result()
     return secret
+
+
+def _made(name: str, role: Role, kind: str, now: datetime, lasts: timedelta | None) -> tuple[str, Token]:
+    secret = f"tocsin_{secrets.token_urlsafe(32)}"
+    return secret, Token(digest(secret), name, role.value, kind, now, now + lasts if lasts else None)
 
 
 class Credentials:
@@ -74,9 +78,7 @@ class Credentials:
         return hmac.compare_digest(self.csrf(session).encode(), given.encode("utf-8", "surrogatepass"))
 
     async def _mint(self, name: str, role: Role, kind: str, lasts: timedelta) -> str:
-        secret = f"tocsin_{secrets.token_urlsafe(32)}"
-        now = self._core.clock.now()
-        token = Token(digest(secret), name, role.value, kind, now, now + lasts)
+        secret, token = _made(name, role, kind, self._core.clock.now(), lasts)
         await self._core.transact(lambda ledger: ledger.tx.put_token(token))
         return secret
 

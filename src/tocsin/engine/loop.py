@@ -120,7 +120,7 @@ class Engine:
 
         try:
             await self.core.transact(fire)
-        except Exception:
+        except Exception:  # the barrier: one bad incident must not stop the paging of the rest
             log.exception("incident_stuck", incident=incident_id)
             await self.core.transact(lambda ledger: ledger.postpone(incident_id, AFTER_TROUBLE))
 

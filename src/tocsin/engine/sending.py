@@ -166,7 +166,7 @@ def _accepts(channel: Channel, message: Message) -> bool:
     """Whether it can carry the message; a channel that breaks over the question takes part in nothing."""
     try:
         return channel.accepts(message)
-    except Exception:
+    except Exception:  # the barrier: a channel that cannot even say yes or no must not keep an incident from opening
         log.exception("channel_broke", channel=channel.name)
         return False
 
