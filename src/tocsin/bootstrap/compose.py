@@ -44,7 +44,7 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
     channels = Channels(_channels(settings))
     channels.policy = policy
     policies = Policies(policy, lambda digest: store.read(lambda tx: tx.runbook(digest)))
-    core = Core(store, policies, channels, clock)
+    core = Core(store, policies, channels, clock, meters=store.meters)
     secret_key = settings.secret_key.get_secret_value() if settings.secret_key else _kept_secret(store)
     signer = Signer(secret_key, settings.public_url)
     owner = secrets.token_hex(8)

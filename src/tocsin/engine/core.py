@@ -14,6 +14,7 @@ from msgspec import Struct
 from tocsin.engine.errors import Unavailable
 from tocsin.engine.ledger import Addressing, Ledger
 from tocsin.engine.live import Live
+from tocsin.engine.meters import Meters
 from tocsin.engine.policies import Policies
 from tocsin.engine.ports import Clock
 from tocsin.engine.storage import Storage, Transaction
@@ -37,7 +38,16 @@ class Committed(Struct, frozen=True):
 class Core:
     """Writes go through `transact`, in order; reads see the last commit. Made and used inside one event loop."""
 
-    def __init__(self, storage: Storage, policies: Policies, addressing: Addressing, clock: Clock) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        policies: Policies,
+        addressing: Addressing,
+        clock: Clock,
+        *,
+        meters: Meters | None = None,
+    ) -> None:
+        self.meters = meters or Meters()
         self.storage = storage
         self.policies = policies
         self.addressing = addressing

@@ -56,7 +56,10 @@ class Desk:
         def take(ledger: Ledger) -> list[Receipt]:
             return [receive(ledger, a, services=self.services, new_id=new_id()) for a in alerts]
 
-        return await self.core.transact(take)
+        receipts = await self.core.transact(take)
+        for receipt in receipts:
+            self.core.meters.took_alerts(receipt.outcome)
+        return receipts
 
     async def declare(
         self, actor: Actor, *, title: str, severity: str | None = None, summary: str = "", service: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from tocsin.engine.records import WorkItem
 from tocsin.engine.running import StepWorker
 from tocsin.engine.sending import Sender
 from tocsin.incident import clock
+from tocsin.incident.deadlines import next_due
 from tocsin.incident.events import RunFinished
 from tocsin.incident.policy import TOCSIN
 from tocsin.incident.work import Execute, Send
@@ -88,11 +90,14 @@ class Engine:
         if waker is None:
             raise RuntimeError("the engine turns only inside run()")
         waker.clear()
+        began = time.perf_counter()
         try:
             await self.step()
+            self.core.meters.turned(time.perf_counter() - began)
             nap = await self._nap()
         except Exception as exc:  # noqa: BLE001  the barrier: a database that refuses now must not end the clock
             log.error("engine_turn_failed", reason=str(exc))
+            self.core.meters.turn_failed()
             nap = LONGEST_NAP
         with suppress(TimeoutError):
             # not wait_for, which in Python 3.11 forgets a cancellation that arrives with the wake
@@ -109,20 +114,25 @@ class Engine:
         return len(due)
 
     async def _fire(self, incident_id: str) -> None:
-        def fire(ledger: Ledger) -> None:
+        def fire(ledger: Ledger) -> datetime | None:
             incident = ledger.get(incident_id)
+            owed = next_due(incident, ledger.policies.of(incident))
             for _ in range(ROUNDS):
                 happened = clock.due(incident, ledger.context(incident, TOCSIN))
                 if not happened:
                     break
                 incident = ledger.append(incident, happened, actor=TOCSIN.name)
             ledger.touch(incident)
+            return owed
 
         try:
-            await self.core.transact(fire)
+            owed = await self.core.transact(fire)
         except Exception:  # the barrier: one bad incident must not stop the paging of the rest
             log.exception("incident_stuck", incident=incident_id)
             await self.core.transact(lambda ledger: ledger.postpone(incident_id, AFTER_TROUBLE))
+            return
+        if owed is not None:
+            self.core.meters.decided((self.core.clock.now() - owed).total_seconds())
 
     # work
 
@@ -148,6 +158,9 @@ class Engine:
         return sum(type(item.work).__name__.lower() == kind for item in self._in_hand.values())
 
     def _start(self, item: WorkItem) -> None:
+        if item.attempt == 1:
+            late = self.core.clock.now() - item.created_at
+            self.core.meters.begun(type(item.work).__name__.lower(), late.total_seconds())
         task = asyncio.create_task(self._do(item))
         self._in_hand[task] = item
 

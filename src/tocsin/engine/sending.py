@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -72,8 +73,10 @@ class Sender:
         """Delivers, or says why not; always ends the claim. Raises nothing that a channel may raise."""
         incident = await self._core.read(lambda tx: tx.incident(item.incident_id))
         if incident is None or (send.only_while_open and not _still_wanted(incident, send)) or _decided(incident, send):
+            self._core.meters.delivered(item.channel, "unwanted")
             await self._end(item, send, incident, failed=None, happened=())
             return
+        began = time.perf_counter()
         channel = self._channels.by_name.get(item.channel)
         try:
             if channel is None:
@@ -93,6 +96,7 @@ class Sender:
             broken = DeliveryError(f"internal error: {type(exc).__name__}")
             await self._failed(item, send, incident, broken, uncertain=True)
             return
+        self._core.meters.delivered(item.channel, "delivered", time.perf_counter() - began)
         to = send.person or "team"
         told = e.MessageDelivered(send.kind, item.channel, to, send.key)
         await self._end(item, send, incident, failed=None, happened=(told,) if send.kind in REPORTED else ())
@@ -102,6 +106,7 @@ class Sender:
     ) -> None:  # fmt: skip
         final = failed.permanent or item.attempt >= ATTEMPTS
         words = failed.reason if final else f"{failed.reason}; trying again"
+        self._core.meters.delivered(item.channel, "failed" if final else "retried")
         log.warning("delivery_failed", channel=item.channel, attempt=item.attempt, final=final, reason=failed.reason)
         said = e.MessageFailed(send.kind, item.channel, send.person or "team", send.key, words)
         happened = (said,) if final or item.attempt == 1 else ()

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
+from tocsin.engine.meters import Meters
 from tocsin.store.errors import StoreError, StoreUnavailable
 from tocsin.store.lock import Lock
 from tocsin.store.migrate import upgrade
@@ -33,6 +34,7 @@ class Store:
         """
         self.url = url
         self.path = _sqlite_path(url)
+        self.meters = Meters()
         self._lock = Lock(self.path) if serving else None
         self._write_engine = _sqlite(url, writing=True, busy_seconds=busy_seconds)
         self._read_engine = _sqlite(url, writing=False, busy_seconds=busy_seconds)
@@ -41,7 +43,7 @@ class Store:
         except DBAPIError as exc:
             self._let_go()
             raise StoreError(f"database {self.path}: {_remedy(reason(exc))}") from exc
-        self._writer = Writer(self._write_engine)
+        self._writer = Writer(self._write_engine, self.meters)
 
     def write(self, job: Callable[[Tx], T]) -> Future[T]:
         """Runs `job` in a transaction; the future gives its result once it is durable."""
@@ -53,6 +55,7 @@ class Store:
             with self._read_engine.connect() as connection:
                 return job(Tx(connection))
         except DBAPIError as exc:
+            self.meters.refused("read")
             raise StoreUnavailable(f"the database refuses to read: {reason(exc)}") from exc
 
     def close(self) -> None:

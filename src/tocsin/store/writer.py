@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from tocsin.engine.meters import Meters
 from tocsin.store.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -26,8 +28,9 @@ Job = tuple[Callable[[Connection], Any], "Future[Any]"]
 class Writer:
     """Jobs run one after the other, in the order submitted, on one connection of `engine`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, meters: Meters | None = None) -> None:
         self._engine = engine
+        self._meters = meters or Meters()
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="tocsin-writer", daemon=True)
         self._closed = False
@@ -71,15 +74,18 @@ class Writer:
 
     def _commit(self, batch: list[Job]) -> None:
         results: list[tuple[Future[Any], Any, BaseException | None]] = []
+        began = time.perf_counter()
         try:
             with self._engine.begin() as connection:
                 for job, future in batch:
                     results.append((future, *self._one(connection, job)))
         except Exception as exc:  # noqa: BLE001  the barrier: the one thread that writes must outlive any trouble
+            self._meters.refused("write")
             said = reason(exc) if isinstance(exc, DBAPIError) else f"{type(exc).__name__}: {exc}"
             for _, future in batch:
                 future.set_exception(StoreUnavailable(f"the database refuses to write: {said}"))
             return
+        self._meters.committed(len(batch), time.perf_counter() - began)
         for future, value, error in results:
             if error is not None:
                 future.set_exception(error)
