@@ -73,9 +73,12 @@ def _holders(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
 
 def _schedules(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
     for name, schedule in settings.schedules.items():
-        named = [((), "people", person) for person in schedule.people]
+        named: list[tuple[KeyPath, str, str]] = [((), "people", person) for person in schedule.people]
         for place, override in enumerate(schedule.overrides):
-            named.append((("overrides", place), "person", override.person))  # type: ignore[arg-type]
+            named.append((("overrides", place), "person", override.person))
+        for at, layer in enumerate(schedule.layers):
+            named += [(("layers", at), "people", person) for group in layer.people for person in group]
+            named += [(("layers", at, "overrides", n), "person", o.person) for n, o in enumerate(layer.overrides)]
         for inner, key, person in named:
             if person not in settings.people:
                 remedy = did_you_mean(person, list(settings.people))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, Strict, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, Strict, field_validator, model_validator
 
-from tocsin.config.scalars import Duration, Email, Instant, Masked, Name, wrong
+from tocsin.config.scalars import Duration, Email, Instant, Masked, Name, PositiveDuration, wrong
 from tocsin.config.table import Table
-from tocsin.oncall.rotation import RotationError, rotation
+from tocsin.oncall.layers import Layer, Window, first_turn, window
+from tocsin.oncall.overrides import Override
+from tocsin.oncall.rotation import RotationError, rotation, turn_length
 
 
 def _timezone(value: str) -> str:
@@ -50,8 +52,72 @@ class OverrideTable(Table):
     person: Name
 
 
+def _begin(value: object) -> object:
+    if not isinstance(value, date):
+        raise wrong("is not a day or time: write it without quotes, like 2026-01-05 or 2026-01-05T09:00:00")
+    if not 1970 <= value.year <= 2200:
+        raise wrong("is not a day of these years: write it like 2026-01-05")
+    return value
+
+
+def _hours(value: object) -> Window:
+    if not isinstance(value, str):
+        raise wrong('states no hours: write "09:00-17:00", or "Fri 18:00 - Mon 08:00"')
+    try:
+        return window(value)
+    except RotationError as error:
+        raise wrong(str(error)) from error
+
+
+def _turn(value: object) -> timedelta:
+    try:
+        return turn_length(value if isinstance(value, str) else "")
+    except RotationError as error:
+        raise wrong(str(error)) from error
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Hours = Annotated[InstanceOf[Window], BeforeValidator(_hours)]
+Group = Annotated[tuple[Name, ...], BeforeValidator(_as_list)]
+"""Who is on together; empty is a turn of nobody."""
+
+
+class LayerTable(Table):
+    """Groups of people in turn, laid over the schedule's other layers; the highest `level` with anybody on counts.
+
+    `starts` is when the first turn begins on the wall of `timezone` (default: the schedule's); a plain day begins at
+    09:00. `lasts` ends a turn early, `during` leaves only those hours, `since` and `until` bound it all.
+    """
+
+    name: Name | None = None
+    people: Annotated[tuple[Group, ...], Field(min_length=1)]
+    rotation: Annotated[timedelta, BeforeValidator(_turn)] = timedelta(weeks=1)
+    starts: Annotated[datetime | date, BeforeValidator(_begin)]
+    timezone: Annotated[Name, AfterValidator(_timezone)] | None = None
+    lasts: PositiveDuration | None = None
+    during: Annotated[
+        tuple[Annotated[InstanceOf[Window], BeforeValidator(_hours)], ...], BeforeValidator(_as_list)
+    ] = ()
+    since: Instant | None = None
+    until: Instant | None = None
+    level: Annotated[int, Strict(), Field(ge=0, le=1_000_000)] = 0
+    overrides: tuple[OverrideTable, ...] = ()
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.lasts is not None and self.lasts > self.rotation * 100:
+            raise wrong("lasts more than a hundred turns: nobody is meant to be on that long")
+        return self
+
+
 class ScheduleTable(Table):
-    """A rotation of `people`, or a calendar feed. `timezone` is also the zone of a feed's times that name none."""
+    """A rotation of `people`, several laid over each other, or a calendar feed.
+
+    `timezone` is also the zone of a feed's times that name none.
+    """
 
     timezone: Annotated[Name, AfterValidator(_timezone)] = "UTC"
     people: tuple[Name, ...] = ()
@@ -59,6 +125,7 @@ class ScheduleTable(Table):
     handoff: Name | None = None
     starts: Annotated[date, Strict()] | None = None
     ical: Masked | None = None
+    layers: tuple[LayerTable, ...] = ()
     overrides: tuple[OverrideTable, ...] = ()
 
     @field_validator("ical")
@@ -70,8 +137,10 @@ class ScheduleTable(Table):
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
-        if (self.ical is None) == (not self.people):
-            raise wrong('needs either people = ["ana", "ben"] with starts, or ical = "https://...", not both')
+        if [self.ical is not None, bool(self.people), bool(self.layers)].count(True) != 1:
+            raise wrong(
+                'needs either people = ["ana", "ben"] with starts, or ical = "https://...", or only layers, not both'
+            )
         if self.people and self.starts is None:
             raise wrong("needs starts = 2026-01-05 (the day on which the first person begins)")
         if self.people and self.starts is not None:
@@ -81,10 +150,26 @@ class ScheduleTable(Table):
                 )
             except RotationError as error:
                 raise wrong(str(error)) from error
-        for override in self.overrides:
+        for override in [*self.overrides, *(o for layer in self.layers for o in layer.overrides)]:
             if self.local(override.starts_at) >= self.local(override.ends_at):
                 raise wrong("has an override that ends before it begins: swap from and until")
+        for layer in self.layers:
+            if layer.since and layer.until and self.local(layer.since) >= self.local(layer.until):
+                raise wrong("has a layer that ends before it begins: swap since and until")
         return self
+
+    def layer(self, table: LayerTable) -> Layer:
+        """The layer as the roster takes it; its times without an offset are of the schedule's zone."""
+        zone = ZoneInfo(table.timezone or self.timezone)
+        overrides = (Override(self.local(o.starts_at), self.local(o.ends_at), o.person) for o in table.overrides)
+        return Layer(
+            zone, table.people, table.rotation, first_turn(table.starts, time(9), zone),
+            lasts=table.lasts, during=table.during,
+            since=self.local(table.since) if table.since else None,
+            until=self.local(table.until) if table.until else None,
+            level=table.level,
+            overrides=tuple(overrides),
+        )  # fmt: skip
 
     def local(self, moment: datetime) -> datetime:
         """The moment as an aware instant; one without an offset is of the schedule's zone."""

@@ -12,6 +12,7 @@ from tocsin.config.errors import SettingsError
 from tocsin.config.model import Settings
 from tocsin.config.people import ScheduleTable
 from tocsin.incident.policy import Rules
+from tocsin.oncall.layers import Layered
 from tocsin.oncall.overrides import Overridden, Override, Together
 from tocsin.oncall.roster import EVERY_OTHER, Always, ContactRule, Person, Roster, Shifts
 from tocsin.oncall.rotation import rotation
@@ -84,7 +85,11 @@ def _holders(holders: tuple[str, ...], schedules: Mapping[str, Shifts]) -> Shift
 def _shifts(settings: Settings, name: str, feeds: Mapping[str, str]) -> Shifts:
     schedule = settings.schedules[name]
     people = [_person(settings, id_) for id_ in settings.people]
-    base = _rotation(schedule) if schedule.ical is None else _calendar(settings, name, feeds, people)
+    base: Shifts
+    if schedule.layers:
+        base = Layered(tuple(schedule.layer(table) for table in schedule.layers))
+    else:
+        base = _rotation(schedule) if schedule.ical is None else _calendar(settings, name, feeds, people)
     overrides = tuple(
         Override(schedule.local(o.starts_at), schedule.local(o.ends_at), o.person) for o in schedule.overrides
     )

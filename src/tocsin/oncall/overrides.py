@@ -17,6 +17,14 @@ class Override(Struct, frozen=True):
     person: str
 
 
+def stand_in(overrides: tuple[Override, ...], instant: datetime) -> tuple[str, ...] | None:
+    """Who stands in at `instant`; where two overlap the one written last wins, None when nobody does."""
+    for override in reversed(overrides):
+        if override.starts_at <= instant < override.ends_at:
+            return (override.person,)
+    return None
+
+
 class Overridden(Struct, frozen=True):
     """A schedule with exceptions. Where two overrides overlap the one written last wins: there is one answer."""
 
@@ -25,10 +33,8 @@ class Overridden(Struct, frozen=True):
 
     def at(self, instant: datetime) -> tuple[str, ...]:
         """The stand-in at `instant`, else whom the schedule names. An override counts before the start, too."""
-        for override in reversed(self.overrides):
-            if override.starts_at <= instant < override.ends_at:
-                return (override.person,)
-        return self.base.at(instant)
+        standing_in = stand_in(self.overrides, instant)
+        return self.base.at(instant) if standing_in is None else standing_in
 
     def next_handoff(self, instant: datetime) -> datetime | None:
         """The first instant after `instant` at which somebody else may be on; None when never."""
