@@ -40,6 +40,18 @@ def test_a_level_without_a_rung_pages_the_first_role_of_the_matrix(policy: Polic
     assert Drill(small).open(severity="SEV4").pages() == ["Pager"]
 
 
+def test_a_rung_at_no_time_is_the_page_of_the_opening_and_other_roles_of_that_time_follow(
+    policy: Policy,
+) -> None:
+    at_once = (Rung("SEV1", timedelta(0), "On-call", 1), Rung("SEV1", timedelta(0), "Director", 1))
+    matrix = (*at_once, Rung("SEV1", timedelta(minutes=7), "On-call", 1))
+    roster = Roster({"ana": Person("ana", "Ana")}, {"*": Always(("ana",))})
+    drill = Drill(dataclasses.replace(policy, runbook=replace(policy.runbook, escalation=matrix), roster=roster)).open()
+    assert drill.pages() == ["On-call"]
+    assert drill.after(seconds=0) == ["Director"]
+    assert drill.after(minutes=7) == ["On-call"]
+
+
 def test_the_fifteen_minute_rung_pages_on_call_again(drill: Drill) -> None:
     drill.open()
     assert drill.after(minutes=14, seconds=59) == []

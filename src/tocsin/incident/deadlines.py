@@ -91,9 +91,17 @@ def done_keys(incident: Incident) -> frozenset[str]:
 
 
 def open_rungs(incident: Incident, policy: Policy) -> tuple[Rung, ...]:
-    """The rungs of the matrix not yet reached, soonest first."""
+    """The rungs of the matrix not yet reached, soonest first.
+
+    A rung at no time at all is reached by the page of the opening: nobody is paged twice in one second.
+    """
     done = done_keys(incident)
-    return tuple(r for r in policy.rungs(incident.severity) if rung_key(incident, r) not in done)
+    at_once = {p.role.casefold() for p in incident.pages if p.key == opened_key(incident)}
+    return tuple(
+        r
+        for r in policy.rungs(incident.severity)
+        if rung_key(incident, r) not in done and (r.after or r.after is None or r.to.casefold() not in at_once)
+    )
 
 
 def _generation(incident: Incident, key: str) -> str:
