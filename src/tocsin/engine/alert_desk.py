@@ -98,4 +98,5 @@ def _held(known: AlertRecord | None, incident: Callable[[str], Incident | None])
 
 
 def _number(ledger: Ledger, known: AlertRecord) -> int | None:
-    return ledger.get(known.incident_id).number if known.incident_id else None
+    head = ledger.tx.head(known.incident_id) if known.incident_id else None
+    return head.number if head else None

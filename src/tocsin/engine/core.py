@@ -6,7 +6,8 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from datetime import datetime
+from typing import Any, TypeVar
 
 import structlog
 from msgspec import Struct
@@ -25,6 +26,8 @@ from tocsin.incident.state import Incident
 log = structlog.get_logger()
 T = TypeVar("T")
 AGAIN_SECONDS = 0.5
+TOGETHER = 256
+"""So many jobs share a transaction at most."""
 Decision = Callable[[Incident, Context], Sequence[e.Event]]
 
 
@@ -33,6 +36,34 @@ class Committed(Struct, frozen=True):
 
     incident: Incident
     entry: e.Entry
+
+
+Foresee = Callable[[Transaction, Sequence[Any]], None]
+
+
+class _Outcome(Struct, frozen=True):
+    result: Any
+    committed: Sequence[Committed]
+    error: Exception | None = None
+
+
+class _Asked(Struct):
+    """A job that waits for its transaction."""
+
+    job: Callable[[Ledger], Any]
+    future: asyncio.Future[Any]
+    foresee: Foresee | None
+    about: object
+
+    def end(self, outcome: _Outcome) -> None:
+        if outcome.error is not None:
+            self.fail(outcome.error)
+        elif not self.future.done():
+            self.future.set_result(outcome.result)
+
+    def fail(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
 
 
 class Core:
@@ -55,20 +86,71 @@ class Core:
         self.live = Live()
         self._subscribers: set[asyncio.Queue[Committed | None]] = set()
         self._wakers: list[asyncio.Event] = []
+        self._asked: list[_Asked] = []
+        self._draining: asyncio.Task[None] | None = None
 
-    async def transact(self, job: Callable[[Ledger], T]) -> T:
-        """The result of `job` once what it appended is durable. Raises what it raises; then nothing has changed."""
+    async def transact(
+        self, job: Callable[[Ledger], T], *, foresee: Foresee | None = None, about: object = None
+    ) -> T:  # fmt: skip
+        """The result of `job` once what it appended is durable. Raises what it raises; then nothing has changed.
 
-        def run(tx: Transaction) -> tuple[T, list[tuple[Incident, e.Entry]]]:
-            ledger = Ledger(tx, self.policies, self.addressing, now=self.clock.now())
-            result = job(ledger)
-            ledger.save()
-            return result, ledger.appended
-
-        result, appended = await asyncio.wrap_future(self.storage.write(run))
-        if appended:
-            self._tell([Committed(incident, entry) for incident, entry in appended])
+        Jobs that come while a transaction runs share the next one, in order, each undone alone when it raises; so a
+        job may be run again and must change nothing outside. `foresee` is called once for all of them that name it,
+        with what each is `about`, to read ahead what they will ask for.
+        """
+        asked = _Asked(job, asyncio.get_running_loop().create_future(), foresee, about)
+        self._asked.append(asked)
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
+        result: T = await asked.future
         return result
+
+    async def _drain(self) -> None:
+        try:
+            while self._asked:
+                batch, self._asked = self._asked[:TOGETHER], self._asked[TOGETHER:]
+                await self._commit([asked for asked in batch if not asked.future.done()])
+        finally:
+            self._draining = None
+
+    async def _commit(self, batch: Sequence[_Asked]) -> None:
+        try:
+            outcomes = await asyncio.wrap_future(self.storage.write(lambda tx: self._run(tx, batch)))
+        except Unavailable as exc:
+            for asked in batch:
+                asked.fail(exc)
+        except Exception as exc:  # noqa: BLE001  the barrier: what broke over one job must not take the others with it
+            if len(batch) == 1:
+                batch[0].fail(exc)
+                return
+            for asked in batch:
+                await self._commit([asked])
+        else:
+            self._tell([one for outcome in outcomes for one in outcome.committed])
+            for asked, outcome in zip(batch, outcomes, strict=True):
+                asked.end(outcome)
+
+    def _run(self, tx: Transaction, batch: Sequence[_Asked]) -> list[_Outcome]:
+        """In the writing thread: the jobs of one transaction. Raises Unavailable when the database refuses."""
+        now = self.clock.now()
+        ahead: dict[Foresee, list[object]] = {}
+        for asked in batch:
+            if asked.foresee is not None:
+                ahead.setdefault(asked.foresee, []).append(asked.about)
+        for foresee, subjects in ahead.items():
+            foresee(tx, subjects)
+        return [self._one(tx, asked.job, now) for asked in batch]
+
+    def _one(self, tx: Transaction, job: Callable[[Ledger], Any], now: datetime) -> _Outcome:
+        ledger = Ledger(tx, self.policies, self.addressing, now=now)
+        try:
+            with tx.stage():
+                result = job(ledger)
+        except Unavailable:
+            raise
+        except Exception as exc:  # noqa: BLE001  handed to whoever asked
+            return _Outcome(None, (), exc)
+        return _Outcome(result, [Committed(incident, entry) for incident, entry in ledger.appended])
 
     async def record(self, job: Callable[[Ledger], T]) -> T:
         """Like `transact`, for what was done outside already: tried again for as long as the database refuses."""
@@ -117,6 +199,8 @@ class Core:
             self._subscribers.discard(queue)
 
     def _tell(self, committed: Sequence[Committed]) -> None:
+        if not committed:
+            return
         for waker in self._wakers:
             waker.set()
         for queue in tuple(self._subscribers):

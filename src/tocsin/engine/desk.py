@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
@@ -11,13 +12,14 @@ from tocsin.diagnosis.walk import Position, walk
 from tocsin.engine.asking import Asked, suggested
 from tocsin.engine.core import Committed, Core, Decision, new_id
 from tocsin.engine.errors import NotFound
-from tocsin.engine.intake import Receipt, Service, receive
+from tocsin.engine.intake import Receipt, Service, foresee, receive
 from tocsin.engine.ledger import Ledger, is_number
 from tocsin.engine.live import News
 from tocsin.engine.ports import Cluster, NoCluster, Runner
 from tocsin.engine.records import AlertRecord, Evidence
 from tocsin.engine.running import as_step, of_mitigation, refusals
 from tocsin.engine.signing import ApprovalTicket, Ticket
+from tocsin.engine.storage import Transaction
 from tocsin.incident import commands, library, mitigations
 from tocsin.incident import events as e
 from tocsin.incident.alert import Alert, AlertStatus
@@ -56,10 +58,13 @@ class Desk:
         def take(ledger: Ledger) -> list[Receipt]:
             return [receive(ledger, a, services=self.services, new_id=new_id()) for a in alerts]
 
-        receipts = await self.core.transact(take)
-        for receipt in receipts:
-            self.core.meters.took_alerts(receipt.outcome)
+        receipts = await self.core.transact(take, foresee=self._foresee, about=alerts)
+        for outcome, times in Counter(receipt.outcome for receipt in receipts).items():
+            self.core.meters.took_alerts(outcome, times)
         return receipts
+
+    def _foresee(self, tx: Transaction, bodies: Sequence[Sequence[Alert]]) -> None:
+        foresee(tx, [alert for body in bodies for alert in body], self.services)
 
     async def declare(
         self, actor: Actor, *, title: str, severity: str | None = None, summary: str = "", service: str = ""

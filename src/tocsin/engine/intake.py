@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from tocsin.engine.ledger import Ledger
 from tocsin.engine.records import AlertRecord
+from tocsin.engine.storage import Transaction
 from tocsin.incident import commands
 from tocsin.incident import events as e
 from tocsin.incident.alert import Alert, AlertStatus
@@ -55,6 +56,17 @@ def service_of(alert: Alert, services: Sequence[Service]) -> str:
     return named or labels.get("service") or labels.get("job") or ("" if alert.source == PERSON else alert.name)
 
 
+def foresee(tx: Transaction, alerts: Sequence[Alert], services: Sequence[Service]) -> None:
+    """Reads ahead, in three statements, what taking in these alerts will ask for."""
+    tx.foresee({a.fingerprint for a in alerts})
+    moving = [a for a in alerts if _told_apart(tx.alert(a.fingerprint), a) == "new"]
+    if not moving:
+        return
+    tx.foresee_services({service_of(a, services) for a in moving})
+    known = (tx.alert(a.fingerprint) for a in moving)
+    tx.foresee_incidents({k.incident_id for k in known if k is not None and k.incident_id})
+
+
 def receive(ledger: Ledger, alert: Alert, *, services: Sequence[Service], new_id: str) -> Receipt:
     """Takes in one alert. A copy, resent or sent by a second peer, changes nothing but when it was last seen."""
     known = ledger.tx.alert(alert.fingerprint)
@@ -96,7 +108,8 @@ def _began_again_after_the_end(ledger: Ledger, known: AlertRecord | None, alert:
     """A person resolved the incident while its alert still fired, and now the alert began anew."""
     if known is None or known.incident_id is None or alert.starts_at <= known.alert.starts_at:
         return False
-    return ledger.get(known.incident_id).status.over
+    head = ledger.tx.head(known.incident_id)
+    return head is not None and head.over
 
 
 def _fired(
@@ -187,4 +200,5 @@ def _keep(ledger: Ledger, known: AlertRecord | None, alert: Alert, incident: Inc
 
 
 def _number(ledger: Ledger, known: AlertRecord | None) -> int | None:
-    return ledger.get(known.incident_id).number if known and known.incident_id else None
+    head = ledger.tx.head(known.incident_id) if known and known.incident_id else None
+    return head.number if head else None

@@ -26,48 +26,33 @@ class Addressing(Protocol):
 
 
 class Ledger:
-    """Incidents of one transaction. What was appended is saved by `save`; `now` is one instant for all of it."""
+    """Incidents of one transaction, told to it as they change; `now` is one instant for all of it."""
 
     def __init__(self, tx: Transaction, policies: Policies, addressing: Addressing, *, now: datetime) -> None:
         self.tx = tx
         self.now = now
         self.policies = policies
         self._addressing = addressing
-        self._loaded: dict[str, Incident] = {}
-        self._new: set[str] = set()
-        self._changed: dict[str, None] = {}
         self.appended: list[tuple[Incident, e.Entry]] = []
 
     def get(self, ref: str) -> Incident:
         """The incident of that id or number. Raises NotFound."""
-        if ref in self._loaded:
-            return self._loaded[ref]
         found = self.tx.incident(ref) or (self.tx.incident_numbered(int(ref)) if is_number(ref) else None)
         if found is None:
             raise NotFound(f"no incident {ref}")
-        return self._loaded.setdefault(found.id, found)
+        return found
 
     def open_incident_of(self, service: str) -> Incident | None:
         """The service's incident that is not over, as this transaction sees it; none for a service without a name."""
-        if not service:
-            return None
-        for incident in self._loaded.values():
-            if incident.service == service and not incident.status.over:
-                return incident
-        found = self.tx.open_incident_of(service)
-        if found is None or (found.id in self._loaded and self._loaded[found.id].status.over):
-            return None
-        return self._loaded.setdefault(found.id, found)
+        return self.tx.open_incident_of(service) if service else None
 
     def open(self, id_: str, opened: e.Opened, *, actor: str) -> Incident:
         """A new incident with the next number."""
         entry = e.Entry(1, self.now, actor, opened)
-        number = max([self.tx.next_number(), *(i.number + 1 for i in self._loaded.values() if i.id in self._new)])
-        incident = begin(id_, number, entry)
-        self._new.add(id_)
-        self._record(None, entry, incident)
-        self._write_row(incident)
+        incident = begin(id_, self.tx.next_number(), entry)
+        self._save(incident, new=True)
         self.tx.append(id_, [entry])
+        self._record(None, entry, incident)
         return incident
 
     def append(self, incident: Incident, happened: Iterable[e.Event], *, actor: str) -> Incident:
@@ -79,7 +64,10 @@ class Ledger:
             before, incident = incident, apply(incident, entry)
             work += self._record(before, entry, incident)
             entries.append(entry)
+        if not entries:
+            return incident
         self.tx.append(incident.id, entries)
+        self._save(incident)
         return self._enqueue(incident, work)
 
     def decide(self, ref: str, actor: Actor, decide: Callable[[Incident, Context], Sequence[e.Event]]) -> Incident:
@@ -90,27 +78,19 @@ class Ledger:
     def context(self, incident: Incident, actor: Actor) -> Context:
         return Context(self.now, actor, self.policies.of(incident))
 
-    def save(self) -> None:
-        """Writes every incident that changed, with the instant its clock next has something to do."""
-        for id_ in self._changed:
-            incident = self._loaded[id_]
-            self.tx.save(incident, next_due(incident, self.policies.of(incident)), new=False)
-        self._changed.clear()
-
     def touch(self, incident: Incident) -> None:
         """Has the incident's next due time written even when nothing happened to it."""
-        self._changed[incident.id] = None
+        self._save(incident)
 
     def postpone(self, id_: str, by: timedelta) -> None:
         """After trouble: the clock looks at this incident again later, the others go on."""
         self.tx.postpone(id_, self.now + by)
 
-    def _write_row(self, incident: Incident) -> None:
-        self.tx.save(incident, self.now, new=True)
+    def _save(self, incident: Incident, *, new: bool = False) -> None:
+        policies = self.policies
+        self.tx.save(incident, lambda: next_due(incident, policies.of(incident)), new=new)
 
     def _record(self, before: Incident | None, entry: e.Entry, after: Incident) -> list[Work]:
-        self._loaded[after.id] = after
-        self._changed[after.id] = None
         self.appended.append((after, entry))
         return list(announce(before, entry, after, self.policies.of(after)))
 

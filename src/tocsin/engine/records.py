@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct
@@ -19,9 +20,23 @@ class AlertRecord(Struct, frozen=True):
     last_seen_at: datetime
 
 
+class Head(Struct, frozen=True):
+    """An incident's number, and whether it is resolved or closed."""
+
+    number: int
+    over: bool
+
+
+class Agenda(Struct, frozen=True):
+    """When the clock next has something to do (None: nothing is owed), and from when work of a kind can be claimed."""
+
+    due: datetime | None
+    work: Mapping[str, datetime]
+
+
 class WorkItem(Struct, frozen=True):
     """Work to do, claimed by `owner` until `lease_until`. `attempt` counts from 1; `uncertain` means that an earlier
-    attempt may have succeeded without our knowing."""
+    attempt may have succeeded without our knowing. Items of one `bundle` and channel may share a hand-over."""
 
     id: int
     incident_id: str
@@ -31,6 +46,7 @@ class WorkItem(Struct, frozen=True):
     attempt: int
     uncertain: bool
     created_at: datetime
+    bundle: str = ""
 
 
 class Evidence(Struct, frozen=True):

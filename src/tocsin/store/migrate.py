@@ -1,23 +1,24 @@
-"""The database brought to this version's schema: additive steps only, so that older processes go on working."""
+"""The database brought to this version's schema: additive steps only, so that older processes go on working.
+
+Replicas that start together take turns: each step is in the one transaction that may write.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from tocsin.store.schema import metadata
 
-HEAD = "0001"
+HEAD = "0002"
 _SCRIPTS = Path(__file__).with_name("migrations")
 
 
 def current(engine: Engine) -> str | None:
     """The database's schema version; None for an empty database."""
     with engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        return _version(connection)
 
 
 def upgrade(engine: Engine) -> bool:
@@ -25,37 +26,41 @@ def upgrade(engine: Engine) -> bool:
 
     A database that a newer version has brought further is left as it is: its steps only added.
     """
-    at = current(engine)
-    if at is not None and at >= HEAD:
-        with engine.begin():  # proves that the database can be written before anything is promised
+    with engine.begin() as connection:  # proves that the database can be written before anything is promised
+        at = _version(connection)
+        if at is not None and at >= HEAD:
             return False
-    if at is None and _is_empty(engine):
-        _create(engine)
-    else:
-        walk(engine)
+        if at is None and not inspect(connection).get_table_names():
+            _create(connection)
+        else:
+            _walk(connection)
     return True
 
 
 def walk(engine: Engine) -> None:
     """Runs the steps of the history that are missing, the first one first."""
+    with engine.begin() as connection:
+        _walk(connection)
+
+
+def _walk(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
-def _is_empty(engine: Engine) -> bool:
-    with engine.connect() as connection:
-        return not inspect(connection).get_table_names()
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _create(engine: Engine) -> None:
+def _create(connection: Connection) -> None:
     """The whole schema at once: a first start need not walk through history (a test holds that both end alike)."""
-    with engine.begin() as connection:
-        metadata.create_all(connection)
-        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
-        connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+    metadata.create_all(connection)
+    connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})

@@ -65,6 +65,8 @@ work = Table(
     Column("incident_id", Text, ForeignKey("incident.id"), nullable=False),
     Column("kind", Text, nullable=False),
     Column("channel", Text, nullable=False, server_default=""),
+    Column("bundle", Text, nullable=False, server_default=""),
+    Column("urgency", Integer, nullable=False, server_default="1"),
     Column("idempotency_key", Text, nullable=False, unique=True),
     Column("payload", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -78,6 +80,14 @@ work = Table(
 )
 Index(
     "work_pending", work.c.next_at, sqlite_where=work.c.state == "pending", postgresql_where=work.c.state == "pending"
+)
+Index(
+    "work_waiting",
+    work.c.kind,
+    work.c.urgency,
+    work.c.next_at,
+    sqlite_where=work.c.state == "pending",
+    postgresql_where=work.c.state == "pending",
 )
 Index(
     "work_leased", work.c.lease_until, sqlite_where=work.c.state == "leased", postgresql_where=work.c.state == "leased"

@@ -1,53 +1,193 @@
-"""The statements, inside one transaction. Knows tables and rows; no policy."""
+"""The statements, inside one transaction. Knows tables and rows; no policy.
+
+In a transaction that writes, timelines, snapshots, alerts and work are staged (`tocsin.store.staging`): reading one of
+them sees what was staged, and every other statement sends it to the database first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-import msgspec
-from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, tuple_, update
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
-from tocsin.engine.records import AlertRecord, Answered, Evidence, Published, Token, WorkItem
-from tocsin.incident.alert import Alert, AlertStatus
-from tocsin.incident.events import Entry, Event
+from tocsin.engine.records import Agenda, AlertRecord, Head, Published, WorkItem
+from tocsin.incident.alert import AlertStatus
+from tocsin.incident.events import Entry
 from tocsin.incident.state import Incident, Status
 from tocsin.incident.work import Work
+from tocsin.store import rows, sending
 from tocsin.store import schema as t
+from tocsin.store.errors import StoreUnavailable, reason
+from tocsin.store.keeping import Keeping
+from tocsin.store.staging import Due, Finished, Layer
 from tocsin.store.times import from_db, to_db
 
-_EVENT = msgspec.json.Decoder(Event)
-_STATE = msgspec.json.Decoder(Incident)
-_ALERT = msgspec.json.Decoder(Alert)
-_WORK = msgspec.json.Decoder(Work)
-_EVIDENCE = msgspec.json.Decoder(Evidence)
 _OVER = (Status.RESOLVED.value, Status.CLOSED.value)
 _LARGEST = 2**31 - 1
 """The largest number that every database keeps; what people write into an address may be larger."""
+TOGETHER = 100
+"""So many messages share one hand-over at most."""
 
 
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+class Tx(Keeping):
+    """One transaction on one connection; `writing` stages, and the caller ends with `flush`."""
 
-
-class Tx:
-    """One transaction on one connection."""
-
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, writing: bool = False) -> None:
         self._c = connection
+        self._layers: list[Layer] = [Layer()] if writing else []
+        self._forget()
+
+    def _forget(self) -> None:
+        """Nothing that was read is known any more."""
+        self._states: dict[str, str | Incident | None] = {}
+        self._heads: dict[str, Head] = {}
+        self._alerts: dict[str, AlertRecord | None] = {}
+        self._told: dict[str, tuple[str | None, str]] = {}
+        self._open_of: dict[str, tuple[str, ...]] = {}
+        self._leases: dict[int, str | None] = {}
+        self._highest: int | None = None
+
+    # staging
+
+    @contextmanager
+    def stage(self) -> Iterator[None]:
+        """What is written inside is undone alone when it raises. Raises StoreUnavailable when the database refuses:
+        then the whole transaction is lost."""
+        layer = Layer()
+        self._layers.append(layer)
+        try:
+            yield
+        except BaseException as exc:
+            if isinstance(exc, DBAPIError) and not isinstance(exc, (IntegrityError, DataError)):
+                raise StoreUnavailable(f"the database refuses to write: {reason(exc)}") from exc
+            self._layers.pop()
+            if layer.savepoint is not None:
+                layer.savepoint.rollback()
+                self._forget()
+            raise
+        self._layers.pop()
+        if layer.savepoint is not None:
+            layer.savepoint.commit()
+        layer.sink_into(self._layers[-1])
+
+    def flush(self) -> None:
+        """Sends everything staged."""
+        self._settled()
+
+    def _settled(self) -> Connection:
+        for depth, layer in enumerate(self._layers):
+            if depth and layer.savepoint is None:
+                layer.savepoint = self._c.begin_nested()
+            self._send(layer)
+        return self._c
+
+    def _send(self, layer: Layer) -> None:
+        sending.send(self._c, layer, told=self._told)
+        for id_, (incident, _) in layer.incidents.items():
+            self._states[id_] = incident
+        for fingerprint, record in layer.alerts.items():
+            self._alerts[fingerprint] = record
+            self._told.pop(fingerprint, None)
+        if layer.of_service:
+            self._open_of.clear()
+        self._highest = max(self._highest, layer.highest) if self._highest is not None else None
+        self._leases.update(dict.fromkeys(layer.finished))
+        layer.clear()
 
     # incidents
 
     def incident(self, id_: str) -> Incident | None:
-        return self._incident(t.incident.c.id == id_)
+        for layer in reversed(self._layers):
+            if id_ in layer.incidents:
+                return layer.incidents[id_][0]
+        if not self._layers:
+            return self._decoded(self._state(t.incident.c.id == id_))
+        if id_ not in self._states:
+            self._states[id_] = self._state(t.incident.c.id == id_)
+        known = self._states[id_] = self._decoded(self._states[id_])
+        return known
 
     def incident_numbered(self, number: int) -> Incident | None:
-        return self._incident(t.incident.c.number == number) if number <= _LARGEST else None
+        if number > _LARGEST:
+            return None
+        for layer in reversed(self._layers):
+            for staged, _ in layer.incidents.values():
+                if staged.number == number:
+                    return staged
+        if not self._layers:
+            return self._decoded(self._state(t.incident.c.number == number))
+        id_ = self._c.execute(select(t.incident.c.id).where(t.incident.c.number == number)).scalar()
+        return self.incident(id_) if id_ else None
 
     def open_incident_of(self, service: str) -> Incident | None:
         """The newest incident of the service that is not over; None when there is none."""
-        return self._incident((t.incident.c.service == service) & t.incident.c.status.not_in(_OVER))
+        ids: dict[str, None] = {}
+        for layer in self._layers:
+            ids.update(layer.of_service.get(service, {}))
+        if service not in self._open_of:
+            self.foresee_services((service,))
+        ids.update(dict.fromkeys(self._open_of[service]))
+        found = (self.incident(id_) for id_ in ids)
+        fits = [i for i in found if i is not None and i.service == service and not i.status.over]
+        return max(fits, key=lambda i: i.number, default=None)
+
+    def head(self, id_: str) -> Head | None:
+        """The incident's number and whether it is over, without the rest of it."""
+        for layer in reversed(self._layers):
+            if id_ in layer.incidents:
+                return _head(layer.incidents[id_][0])
+        known = self._states.get(id_)
+        if isinstance(known, Incident):
+            return _head(known)
+        if id_ not in self._heads:
+            self._foresee_heads((id_,))
+        return self._heads.get(id_)
+
+    def foresee(self, fingerprints: Collection[str]) -> None:
+        """Reads alerts that will be asked for, and the heads of their incidents, in one go."""
+        wanted = [f for f in fingerprints if f not in self._alerts]
+        if not wanted or not self._layers:
+            return
+        found = self._c.execute(select(t.alert).where(t.alert.c.fingerprint.in_(wanted))).all()
+        self._alerts.update(dict.fromkeys(wanted))
+        for row in found:
+            self._alerts[row.fingerprint] = rows.alert(row)
+            self._told[row.fingerprint] = (row.incident_id, row.data)
+        self._foresee_heads({row.incident_id for row in found if row.incident_id})
+
+    def foresee_services(self, services: Collection[str]) -> None:
+        """Reads the open incidents of services that will be asked for, in one go."""
+        wanted = [s for s in services if s not in self._open_of]
+        if not wanted:
+            return
+        c = t.incident.c
+        found = self._c.execute(
+            select(c.id, c.service, c.state).where(c.service.in_(wanted), c.status.not_in(_OVER)).order_by(c.number)
+        ).all()
+        self._open_of.update(dict.fromkeys(wanted, ()))
+        for row in found:
+            self._open_of[row.service] = (*self._open_of[row.service], row.id)
+            self._states.setdefault(row.id, row.state)
+
+    def foresee_incidents(self, ids: Collection[str]) -> None:
+        """Reads incidents that will be asked for, in one go."""
+        wanted = [i for i in ids if i not in self._states]
+        if not wanted:
+            return
+        found = self._c.execute(select(t.incident.c.id, t.incident.c.state).where(t.incident.c.id.in_(wanted)))
+        self._states.update({row.id: row.state for row in found})
+
+    def _foresee_heads(self, ids: Collection[str]) -> None:
+        wanted = [i for i in ids if i not in self._heads]
+        if not wanted:
+            return
+        c = t.incident.c
+        for row in self._c.execute(select(c.id, c.number, c.status).where(c.id.in_(wanted))):
+            self._heads[row.id] = Head(row.number, row.status in _OVER)
 
     def incidents(
         self, *, over: bool | None = None, severity: str = "", text: str = "", below: int | None = None, limit: int = 50
@@ -63,62 +203,53 @@ class Tx:
             wanted = wanted.where(func.lower(c.title).contains(text.lower(), autoescape=True))
         if below is not None:
             wanted = wanted.where(c.number < min(below, _LARGEST))
-        return [_STATE.decode(row.state) for row in self._c.execute(wanted)]
+        return [rows.STATE.decode(row.state) for row in self._settled().execute(wanted)]
 
     def incident_counts(self) -> dict[str, int]:
         """Incidents by status."""
         counted = select(t.incident.c.status, func.count()).group_by(t.incident.c.status)
-        return {row[0]: row[1] for row in self._c.execute(counted)}
+        return {row[0]: row[1] for row in self._settled().execute(counted)}
 
     def next_number(self) -> int:
-        return (self._c.execute(select(func.max(t.incident.c.number))).scalar() or 0) + 1
+        if self._highest is None:
+            self._highest = self._c.execute(select(func.max(t.incident.c.number))).scalar() or 0
+        return max(self._highest, *(layer.highest for layer in self._layers), 0) + 1
 
-    def save(self, incident: Incident, next_due_at: datetime | None, *, new: bool) -> None:
-        """Writes the snapshot. Raises nothing when it is unchanged; the caller holds the write transaction."""
-        row = {
-            "status": incident.status.value,
-            "severity": incident.severity,
-            "service": incident.service,
-            "title": incident.title,
-            "version": incident.version,
-            "next_due_at": to_db(next_due_at),
-            "runbook": incident.runbook,
-            "state": _json(incident),
-        }
-        if new:
-            fixed = {"id": incident.id, "number": incident.number, "opened_at": to_db(incident.opened_at), "rev": 1}
-            self._c.execute(insert(t.incident), row | fixed)
-        else:
-            self._c.execute(update(t.incident).where(t.incident.c.id == incident.id), row)
+    def save(self, incident: Incident, due: Due, *, new: bool) -> None:
+        """Stages the snapshot; `due` is asked once, when it is written."""
+        self._layers[-1].keep(incident, due, new=new)
 
     def due(self, now: datetime, limit: int) -> list[str]:
         """Ids of incidents whose clock has something to do by `now`, longest waiting first."""
         c = t.incident.c
-        found = select(c.id).where(c.next_due_at <= to_db(now)).order_by(c.next_due_at).limit(limit)
-        return list(self._c.execute(found).scalars())
+        found = self._settled().execute(
+            select(c.id, c.state).where(c.next_due_at <= to_db(now)).order_by(c.next_due_at).limit(limit)
+        )
+        states = {row.id: row.state for row in found}
+        for id_, state in states.items():
+            self._states.setdefault(id_, state)
+        return list(states)
 
     def postpone(self, id_: str, next_due_at: datetime) -> None:
         """Only the instant when the clock looks at it again: works even on an incident that cannot be read."""
-        self._c.execute(update(t.incident).where(t.incident.c.id == id_).values(next_due_at=to_db(next_due_at)))
+        later = update(t.incident).where(t.incident.c.id == id_).values(next_due_at=to_db(next_due_at))
+        self._settled().execute(later)
 
     def next_due_at(self) -> datetime | None:
-        return from_db(self._c.execute(select(func.min(t.incident.c.next_due_at))).scalar())
+        return from_db(self._settled().execute(select(func.min(t.incident.c.next_due_at))).scalar())
 
-    def _incident(self, where: Any) -> Incident | None:
-        state = self._c.execute(
-            select(t.incident.c.state).where(where).order_by(t.incident.c.number.desc()).limit(1)
-        ).scalar()
-        return None if state is None else _STATE.decode(state)
+    def _state(self, where: ColumnElement[bool]) -> str | None:
+        found: str | None = self._c.execute(select(t.incident.c.state).where(where)).scalar()
+        return found
+
+    @staticmethod
+    def _decoded(state: str | Incident | None) -> Incident | None:
+        return rows.STATE.decode(state) if isinstance(state, str) else state
 
     # timeline
 
     def append(self, incident_id: str, entries: Iterable[Entry]) -> None:
-        rows = [
-            {"incident_id": incident_id, "seq": x.seq, "at": to_db(x.at), "actor": x.actor, "data": _json(x.event)}
-            for x in entries
-        ]
-        if rows:
-            self._c.execute(insert(t.event), rows)
+        self._layers[-1].events += [rows.event_row(incident_id, entry) for entry in entries]
 
     def timeline(self, incident_id: str, *, after: int = 0, limit: int | None = None) -> list[Entry]:
         """Entries with seq above `after`, in order. An event that this version does not know is left out."""
@@ -128,7 +259,7 @@ class Tx:
             .where(c.incident_id == incident_id, c.seq > min(after, _LARGEST))
             .order_by(c.seq)
         )
-        found = (_entry(row) for row in self._c.execute(wanted.limit(limit)))
+        found = (rows.entry(row) for row in self._settled().execute(wanted.limit(limit)))
         return [entry for entry in found if entry is not None]
 
     def published(self, after: int, limit: int = 1000) -> list[Published]:
@@ -140,33 +271,28 @@ class Tx:
             .order_by(c.position)
             .limit(limit)
         )
-        return [Published(r.position, r.incident_id, r.number, r.seq) for r in self._c.execute(wanted)]
+        return [Published(r.position, r.incident_id, r.number, r.seq) for r in self._settled().execute(wanted)]
 
     def last_position(self) -> int:
-        return self._c.execute(select(func.max(t.event.c.position))).scalar() or 0
+        return self._settled().execute(select(func.max(t.event.c.position))).scalar() or 0
 
     # alerts
 
     def alert(self, fingerprint: str) -> AlertRecord | None:
-        row = self._c.execute(select(t.alert).where(t.alert.c.fingerprint == fingerprint)).first()
-        return None if row is None else _alert(row)
+        for layer in reversed(self._layers):
+            if fingerprint in layer.alerts:
+                return layer.alerts[fingerprint]
+        if not self._layers:
+            row = self._c.execute(select(t.alert).where(t.alert.c.fingerprint == fingerprint)).first()
+            return None if row is None else rows.alert(row)
+        self.foresee((fingerprint,))
+        return self._alerts[fingerprint]
 
     def put_alert(self, record: AlertRecord, *, new: bool) -> None:
-        a = record.alert
-        row = {
-            "incident_id": record.incident_id,
-            "status": a.status.value,
-            "name": a.name,
-            "starts_at": to_db(a.starts_at),
-            "ends_at": to_db(a.ends_at),
-            "first_seen_at": to_db(record.first_seen_at),
-            "last_seen_at": to_db(record.last_seen_at),
-            "data": _json(a),
-        }
+        layer = self._layers[-1]
+        layer.alerts[record.alert.fingerprint] = record
         if new:
-            self._c.execute(insert(t.alert), row | {"fingerprint": a.fingerprint})
-        else:
-            self._c.execute(update(t.alert).where(t.alert.c.fingerprint == a.fingerprint), row)
+            layer.first_seen[record.alert.fingerprint] = None
 
     def alerts(
         self,
@@ -186,64 +312,83 @@ class Tx:
             wanted = wanted.where(c.status == status.value)
         if text:
             wanted = wanted.where(func.lower(c.data).contains(text.lower(), autoescape=True))
-        return [_alert(row) for row in self._c.execute(wanted)]
+        return [rows.alert(row) for row in self._settled().execute(wanted)]
 
     # work
 
     def enqueue(self, incident_id: str, items: Sequence[tuple[str, str, Work]], *, now: datetime) -> None:
         """Adds (idempotency key, channel, work) rows, due at once; a key that stands there already is left alone."""
-        if not items:
-            return
-        wanted = {key: (channel, work) for key, channel, work in reversed(items)}  # of two alike the first counts
-        known = set(
-            self._c.execute(select(t.work.c.idempotency_key).where(t.work.c.idempotency_key.in_(wanted))).scalars()
-        )
-        rows = [
-            {
-                "incident_id": incident_id,
-                "kind": type(work).__name__.lower(),
-                "channel": channel,
-                "idempotency_key": key,
-                "payload": _json(work),
+        at = to_db(now)
+        for key, channel, work in items:
+            row = rows.work_row(incident_id, key, channel, work) | {
                 "state": "pending",
-                "next_at": to_db(now),
-                "created_at": to_db(now),
+                "next_at": at,
+                "created_at": at,
             }
-            for key, (channel, work) in reversed(wanted.items())
-            if key not in known
-        ]
-        if rows:
-            self._c.execute(insert(t.work), rows)
+            self._layers[-1].work.setdefault(key, row)
+
+    def agenda(self, kinds: Sequence[str], busy: Collection[tuple[str, str]] = ()) -> Agenda:
+        """When an incident is next due and when work of each kind can be claimed; see `claim` for `busy`."""
+        c = self._settled()
+        found = {kind: c.execute(_soonest(kind, busy)).scalar() for kind in kinds}
+        due = c.execute(select(func.min(t.incident.c.next_due_at))).scalar()
+        return Agenda(from_db(due), {kind: from_db(at) for kind, at in found.items() if at is not None})
 
     def claim(
-        self, *, now: datetime, lease_until: datetime, owner: str, kinds: Sequence[str], limit: int
+        self,
+        *,
+        now: datetime,
+        lease_until: datetime,
+        owner: str,
+        kinds: Sequence[str],
+        limit: int,
+        busy: Collection[tuple[str, str]] = (),
     ) -> list[WorkItem]:
-        """Takes up to `limit` due items, oldest first. Items whose lease ran out come back as uncertain."""
+        """Takes due items for up to `limit` hand-overs: pages before the rest, then the longest waiting.
+
+        What goes to one person by one channel shares a hand-over; `busy` are the (channel, bundle) that are left alone
+        now. Items whose lease ran out come back as uncertain.
+        """
         c = t.work.c
-        ready = or_(
-            and_(c.state == "pending", c.next_at <= to_db(now)), and_(c.state == "leased", c.lease_until <= to_db(now))
+        waiting = and_(c.state == "pending", c.next_at <= to_db(now))
+        lost = and_(c.state == "leased", c.lease_until <= to_db(now))
+        wanted = (
+            select(t.work)
+            .where(or_(waiting, lost), c.kind.in_(kinds), *_not_busy(busy))
+            .order_by(c.urgency, c.next_at, c.id)
+            .limit(limit * TOGETHER)
         )
-        rows = self._c.execute(
-            select(t.work).where(ready, c.kind.in_(kinds)).order_by(c.next_at, c.id).limit(limit)
-        ).all()
-        claimed = []
-        for row in rows:
-            uncertain = bool(row.uncertain) or row.state == "leased"
-            changes = {
-                "state": "leased",
-                "owner": owner,
-                "lease_until": to_db(lease_until),
-                "attempt": row.attempt + 1,
-                "uncertain": int(uncertain),
-            }
-            self._c.execute(update(t.work).where(c.id == row.id), changes)
-            claimed.append(_item(row, attempt=row.attempt + 1, uncertain=uncertain))
-        return claimed
+        taken = _shared(self._settled().execute(wanted).all(), limit)
+        lost_ids = {row.id for row in taken if row.state == "leased" or row.uncertain}
+        for ids, uncertain in (({r.id for r in taken} - lost_ids, 0), (lost_ids, 1)):
+            if ids:
+                self._c.execute(
+                    update(t.work)
+                    .where(c.id.in_(ids))
+                    .values(
+                        state="leased",
+                        owner=owner,
+                        lease_until=to_db(lease_until),
+                        attempt=c.attempt + 1,
+                        uncertain=uncertain,
+                    )
+                )
+        self._leases.update({row.id: owner for row in taken})
+        return [rows.item(row, attempt=row.attempt + 1, uncertain=row.id in lost_ids) for row in taken]
 
     def renew(self, id_: int, *, owner: str, lease_until: datetime) -> bool:
         """Keeps a lease; False when it was lost."""
         mine = update(t.work).where(t.work.c.id == id_, t.work.c.owner == owner, t.work.c.state == "leased")
-        return bool(self._c.execute(mine.values(lease_until=to_db(lease_until))).rowcount)
+        return bool(self._settled().execute(mine.values(lease_until=to_db(lease_until))).rowcount)
+
+    def foresee_work(self, ids: Collection[int]) -> None:
+        """Reads the leases of work that will be finished, in one go."""
+        wanted = [i for i in ids if i not in self._leases]
+        if not wanted:
+            return
+        c = t.work.c
+        found = self._c.execute(select(c.id, c.owner).where(c.id.in_(wanted), c.state == "leased"))
+        self._leases.update(dict.fromkeys(wanted) | {row.id: row.owner for row in found})
 
     def finish(
         self,
@@ -259,137 +404,62 @@ class Tx:
 
         `uncertain` when the attempt may have succeeded without our knowing; it stays so.
         """
-        mine = update(t.work).where(t.work.c.id == id_, t.work.c.owner == owner, t.work.c.state == "leased")
-        values: dict[str, Any] = {"state": state, "error": error, "lease_until": None, "owner": None}
-        if next_at is not None:
-            values["next_at"] = to_db(next_at)
-        if uncertain:
-            values["uncertain"] = 1
-        return bool(self._c.execute(mine.values(**values)).rowcount)
+        self.foresee_work((id_,))
+        if self._leases[id_] != owner or any(id_ in layer.finished for layer in self._layers):
+            return False
+        self._layers[-1].finished[id_] = Finished(
+            {"id_": id_, "state_": state, "error_": error, "next_": to_db(next_at), "unsure": int(uncertain)}
+        )
+        return True
 
     def release_all(self, now: datetime) -> int:
         """At start of a single-process database: every lease belonged to a process that is gone."""
         stale = update(t.work).where(t.work.c.state == "leased")
-        return self._c.execute(stale.values(lease_until=to_db(now))).rowcount
+        self._leases.clear()
+        return self._settled().execute(stale.values(lease_until=to_db(now))).rowcount
 
     def next_work_at(self, kinds: Sequence[str] | None = None) -> datetime | None:
         """When the soonest work (of these kinds) can be claimed; None when there is none."""
-        c = t.work.c
-        pending = select(func.min(c.next_at)).where(c.state == "pending")
-        leased = select(func.min(c.lease_until)).where(c.state == "leased")
-        if kinds is not None:
-            pending, leased = pending.where(c.kind.in_(kinds)), leased.where(c.kind.in_(kinds))
-        found = [x for x in (self._c.execute(pending).scalar(), self._c.execute(leased).scalar()) if x is not None]
-        return from_db(min(found)) if found else None
+        found = self.agenda(kinds or ("send", "execute", "mitigate")).work.values()
+        return min(found, default=None)
 
     def work_counts(self) -> dict[str, int]:
         """Rows by state."""
         counted = select(t.work.c.state, func.count()).group_by(t.work.c.state)
-        return {row[0]: row[1] for row in self._c.execute(counted)}
-
-    # evidence, runbooks, tokens, answers, settings
-
-    def put_evidence(self, evidence: Evidence) -> None:
-        row = {
-            "id": evidence.id,
-            "incident_id": evidence.incident_id,
-            "at": to_db(evidence.ended_at),
-            "data": _json(evidence),
-        }
-        self._c.execute(insert(t.evidence), row)
-
-    def evidence(self, id_: str) -> Evidence | None:
-        data = self._c.execute(select(t.evidence.c.data).where(t.evidence.c.id == id_)).scalar()
-        return None if data is None else _EVIDENCE.decode(data)
-
-    def evidence_of(self, incident_id: str) -> list[Evidence]:
-        wanted = select(t.evidence.c.data).where(t.evidence.c.incident_id == incident_id).order_by(t.evidence.c.at)
-        return [_EVIDENCE.decode(data) for data in self._c.execute(wanted).scalars()]
-
-    def put_runbook(self, digest: str, file: str, text: str, now: datetime) -> None:
-        """Keeps a document under its digest; one that is there already is left alone."""
-        if self.runbook(digest) is None:
-            self._c.execute(insert(t.runbook), {"digest": digest, "file": file, "text": text, "at": to_db(now)})
-
-    def runbook(self, digest: str) -> tuple[str, str] | None:
-        """(file, text) of a kept document."""
-        row = self._c.execute(select(t.runbook.c.file, t.runbook.c.text).where(t.runbook.c.digest == digest)).first()
-        return None if row is None else (row.file, row.text)
-
-    def put_token(self, token: Token) -> None:
-        row = {
-            "hash": token.hash,
-            "name": token.name,
-            "role": token.role,
-            "kind": token.kind,
-            "created_at": to_db(token.created_at),
-            "expires_at": to_db(token.expires_at),
-        }
-        self._c.execute(insert(t.token), row)
-
-    def token(self, hash_: str) -> Token | None:
-        row = self._c.execute(select(t.token).where(t.token.c.hash == hash_)).first()
-        if row is None:
-            return None
-        return Token(row.hash, row.name, row.role, row.kind, from_db(row.created_at), from_db(row.expires_at))
-
-    def drop_token(self, hash_: str) -> bool:
-        return bool(self._c.execute(delete(t.token).where(t.token.c.hash == hash_)).rowcount)
-
-    def all_tokens(self) -> list[Token]:
-        """Every credential, oldest first."""
-        rows = self._c.execute(select(t.token).order_by(t.token.c.created_at)).all()
-        return [Token(r.hash, r.name, r.role, r.kind, from_db(r.created_at), from_db(r.expires_at)) for r in rows]
-
-    def tokens(self, kind: str) -> int:
-        return self._c.execute(select(func.count()).where(t.token.c.kind == kind)).scalar() or 0
-
-    def answered(self, key: str) -> Answered | None:
-        row = self._c.execute(select(t.idempotency).where(t.idempotency.c.key == key)).first()
-        return None if row is None else Answered(row.key, row.request, row.status, row.body, from_db(row.at))
-
-    def put_answered(self, answer: Answered) -> None:
-        row = {
-            "key": answer.key,
-            "request": answer.request,
-            "status": answer.status,
-            "body": answer.body,
-            "at": to_db(answer.at),
-        }
-        self._c.execute(insert(t.idempotency), row)
-
-    def forget_answers(self, before: datetime) -> None:
-        self._c.execute(delete(t.idempotency).where(t.idempotency.c.at < to_db(before)))
-
-    def setting(self, name: str) -> str | None:
-        return self._c.execute(select(t.setting.c.value).where(t.setting.c.name == name)).scalar()
-
-    def put_setting(self, name: str, value: str) -> None:
-        if self.setting(name) is None:
-            self._c.execute(insert(t.setting), {"name": name, "value": value})
-        else:
-            self._c.execute(update(t.setting).where(t.setting.c.name == name), {"value": value})
+        return {row[0]: row[1] for row in self._settled().execute(counted)}
 
 
-def _entry(row: Row[Any, Any, Any, Any]) -> Entry | None:
-    try:
-        return Entry(row.seq, from_db(row.at), row.actor, _EVENT.decode(row.data))
-    except msgspec.ValidationError:
-        return None
+def _head(incident: Incident) -> Head:
+    return Head(incident.number, incident.status.over)
 
 
-def _alert(row: Row[Any]) -> AlertRecord:
-    return AlertRecord(_ALERT.decode(row.data), row.incident_id, from_db(row.first_seen_at), from_db(row.last_seen_at))
+def _not_busy(busy: Collection[tuple[str, str]]) -> list[ColumnElement[bool]]:
+    return [tuple_(t.work.c.channel, t.work.c.bundle).not_in(list(busy))] if busy else []
 
 
-def _item(row: Row[Any], *, attempt: int, uncertain: bool) -> WorkItem:
-    return WorkItem(
-        row.id,
-        row.incident_id,
-        _WORK.decode(row.payload),
-        row.channel,
-        row.idempotency_key,
-        attempt,
-        uncertain,
-        from_db(row.created_at),
-    )
+def _soonest(kind: str, busy: Collection[tuple[str, str]]) -> Any:
+    """The instant when work of this kind can be claimed: waiting (pages and the rest), or a lease that runs out."""
+    c = t.work.c
+    waiting = [
+        select(func.min(c.next_at).label("at")).where(
+            c.state == "pending", c.kind == kind, c.urgency == urgency, *_not_busy(busy)
+        )
+        for urgency in (0, 1)
+    ]
+    leased = select(func.min(c.lease_until).label("at")).where(c.state == "leased", c.kind == kind)
+    every = waiting[0].union_all(waiting[1], leased).subquery()
+    return select(func.min(every.c.at))
+
+
+def _shared(found: Sequence[Row[Any]], limit: int) -> list[Row[Any]]:
+    """The rows of the first `limit` hand-overs, at most `TOGETHER` in each."""
+    shares: dict[object, int] = {}
+    taken = []
+    for row in found:
+        share = (row.channel, row.bundle) if row.bundle else row.id
+        if share not in shares and len(shares) >= limit:
+            continue
+        if shares.setdefault(share, 0) < TOGETHER:
+            shares[share] += 1
+            taken.append(row)
+    return taken
