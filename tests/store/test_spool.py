@@ -53,7 +53,7 @@ def test_it_survives_its_process(tmp_path: Path) -> None:
     first.close()
     second = Spool(tmp_path, limit=ROOMY)
     assert second.id == first.id
-    second.skip_to(records[0].end)
+    second.resume(str(records[0].end))
     assert second.waiting == 2
     assert kept(second) == ["two", "three"]
     second.close()
@@ -124,10 +124,10 @@ def test_a_kill_between_the_database_and_the_files_drains_nothing_twice(tmp_path
     told = spool.read()[-1].end  # the database has this position; the files were not told any more
     spool.close()
     again = Spool(tmp_path, limit=ROOMY)
-    again.skip_to(told)
+    again.resume(str(told))
     assert (again.waiting, again.read()) == (0, [])
     keep(again, "two")
-    again.skip_to(told)
+    again.resume(str(told))
     assert kept(again) == ["two"]
     again.close()
 
@@ -148,8 +148,7 @@ def test_damage_while_it_runs_is_given_up_and_said(tmp_path: Path) -> None:
     keep(spool, "one")
     path = tmp_path / "00000001.spool"
     path.write_bytes(path.read_bytes().replace(b"one", b"eno"))
-    assert spool.read() == []
-    assert (spool.give_up(), spool.waiting) == (1, 0)
+    assert (spool.waiting, spool.read(), spool.waiting) == (1, [], 0)
     keep(spool, "two")
     assert kept(spool) == ["two"]
     spool.close()

@@ -25,6 +25,8 @@ from pathlib import Path
 import structlog
 from msgspec import Struct
 
+from tocsin.store.errors import StoreError, StoreUnavailable
+
 log = structlog.get_logger()
 MARK = b"\xf0TSP"
 SEGMENT_BYTES = 8 * 2**20
@@ -34,11 +36,15 @@ _NAME = re.compile(r"([0-9]{8})\.spool")
 _TITLE = re.compile(rb"tocsin spool 1 ([0-9a-f]{16})\n")
 
 
-class SpoolError(Exception):
-    """The spool cannot be used; `str()` is one sentence with the remedy. What was to be appended is not kept."""
+class SpoolError(StoreError):
+    """The spool cannot be opened; `str()` is one sentence with the remedy."""
 
 
-class SpoolFull(SpoolError):
+class SpoolUnavailable(SpoolError, StoreUnavailable):
+    """What was to be appended is not kept: the disk refuses."""
+
+
+class SpoolFull(SpoolUnavailable):
     """It holds as much as it may."""
 
 
@@ -96,14 +102,10 @@ class Spool:
         """Bytes on disk."""
         return sum(self._sizes.values())
 
-    @property
-    def drained_to(self) -> Position:
-        return self._drained
-
     def append(self, payloads: Sequence[tuple[bytes, int]]) -> None:
         """Keeps each (UTF-8 payload, how many things it holds), all of them or none; durable when it returns.
 
-        Raises SpoolFull, or SpoolError when the disk refuses.
+        Raises SpoolFull, or SpoolUnavailable when the disk refuses.
         """
         blob = b"".join(_record(payload, count) for payload, count in payloads)
         with self._mutex:
@@ -112,19 +114,20 @@ class Spool:
             try:
                 self._write(blob)
             except OSError as exc:
-                raise SpoolError(f"the spool {self.folder} cannot be written: {exc.strerror}") from exc
+                raise SpoolUnavailable(f"the spool {self.folder} cannot be written: {exc.strerror}") from exc
             self._waiting += sum(count for _, count in payloads)
 
     def read(self, most_bytes: int = 2**20) -> list[Record]:
         """The records after the last drained one, in order, at least one and about `most_bytes`; empty when none."""
         with self._mutex:
-            at = self._drained
             for segment in sorted(self._sizes):
-                start = at.offset if segment == at.segment else 0
-                if segment < at.segment or start >= self._sizes[segment]:
+                start = self._drained.offset if segment == self._drained.segment else 0
+                if segment < self._drained.segment or start >= self._sizes[segment]:
                     continue
                 if found := list(self._records(segment, start, most_bytes)):
                     return found
+            if self._waiting:
+                self._give_up()
         return []
 
     def drained(self, records: Sequence[Record]) -> None:
@@ -133,20 +136,19 @@ class Spool:
             self._waiting -= sum(record.count for record in records)
             self._move(records[-1].end)
 
-    def skip_to(self, drained: Position) -> None:
-        """Forgets what an earlier process drained before it ended; a position before the first record skips nothing."""
+    def resume(self, drained: str) -> None:
+        """Forgets what an earlier process drained before it ended: `drained` is the text of the last record's end."""
         with self._mutex:
-            if drained > self._drained:
-                self._move(drained)
+            position = Position.parse(drained)
+            if position > self._drained:
+                self._move(position)
                 self._waiting = self._count()
 
-    def give_up(self) -> int:
-        """When `read` gives nothing though something waits: how many things the damage took."""
-        with self._mutex:
-            lost, self._waiting = self._waiting, 0
-            self._move(Position(max(self._sizes), self._sizes[max(self._sizes)]))
-        log.error("spool_damaged", folder=str(self.folder), lost=lost)
-        return lost
+    def _give_up(self) -> None:
+        """Something waits, and it cannot be read: it was damaged while it lay there."""
+        log.error("spool_damaged", folder=str(self.folder), lost=self._waiting)
+        self._waiting = 0
+        self._move(Position(max(self._sizes), self._sizes[max(self._sizes)]))
 
     def _move(self, to: Position) -> None:
         last = max(self._sizes)

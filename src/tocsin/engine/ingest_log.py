@@ -1,0 +1,316 @@
+"""Where alerts come in: straight into the database, or, while it refuses, into a log that is drained afterwards.
+
+Nothing else of the engine knows which one runs. Whatever a log keeps is taken in exactly once and in order: how far it
+was drained is written in the transaction that takes the alerts in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from tocsin.engine.core import new_id
+from tocsin.engine.desk import Desk
+from tocsin.engine.errors import Unavailable
+from tocsin.engine.intake import Receipt, foresee, receive
+from tocsin.engine.ledger import Ledger
+from tocsin.engine.storage import Transaction
+from tocsin.incident.alert import Alert
+
+log = structlog.get_logger()
+SPOOLED = "spooled"
+"""The outcome of an alert that is kept and not yet taken in."""
+TROUBLE = "database"
+AGAIN_SECONDS = 0.5
+BITE = 500
+"""So many alerts are drained in one transaction, about."""
+BITE_BYTES = 2**19
+NO_NOTES: Mapping[str, str] = {}
+OnTrouble = Callable[[str, str | None], None]
+R = TypeVar("R", bound="Kept")
+
+
+class Arrived(Struct, frozen=True):
+    """What one request brought; `notes` are settings to write with it (beats of heartbeats)."""
+
+    alerts: Sequence[Alert]
+    notes: Mapping[str, str]
+    at: datetime
+
+
+class Kept(Protocol):
+    """A record of a log. `str(end)` is the place that the log can go on from."""
+
+    @property
+    def payload(self) -> bytes: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def end(self) -> object: ...
+
+
+class Log(Protocol[R]):
+    """A durable log of one process; see `tocsin.store.spool.Spool`. Its methods may wait for a disk."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    def append(self, payloads: Sequence[tuple[bytes, int]]) -> None: ...
+    def read(self, most_bytes: int) -> list[R]: ...
+    def drained(self, records: Sequence[R]) -> None: ...
+    def resume(self, drained: str) -> None: ...
+    def set_aside(self, record: R) -> None: ...
+    def close(self) -> None: ...
+
+
+class IngestLog(Protocol):
+    @property
+    def waiting(self) -> int:
+        """How many alerts are promised and not yet taken in."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes that they take."""
+        ...
+
+    async def take(self, alerts: Sequence[Alert], notes: Mapping[str, str] = NO_NOTES) -> list[Receipt]:
+        """What came of each alert, once all of them and the notes are durable. Raises Unavailable: nothing was kept."""
+        ...
+
+    def settled(self) -> None:
+        """Raises Unavailable while alerts wait that came before: what is said of one of them must wait too."""
+        ...
+
+    async def run(self) -> None:
+        """Drains until cancelled."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Direct:
+    """The database itself is the log."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    @property
+    def waiting(self) -> int:
+        return 0
+
+    @property
+    def size(self) -> int:
+        return 0
+
+    async def take(self, alerts: Sequence[Alert], notes: Mapping[str, str] = NO_NOTES) -> list[Receipt]:
+        receipts = await self.desk.receive(alerts) if alerts else []
+        if notes:
+            await self.desk.core.transact(lambda ledger: _write(ledger, notes))
+        return receipts
+
+    def settled(self) -> None:
+        pass
+
+    async def run(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Spooled(Direct, Generic[R]):
+    """The database while it takes alerts, and `kept_in` while it refuses and until that is drained."""
+
+    def __init__(self, desk: Desk, kept_in: Log[R], *, on_trouble: OnTrouble) -> None:
+        super().__init__(desk)
+        self._log = kept_in
+        self._on_trouble = on_trouble
+        self._reason = "alerts are left from before the restart"
+        self._refusing = False
+        self._in_use = asyncio.Event()
+        self._pending: list[tuple[Arrived, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._place: str | None = None
+        if kept_in.waiting:
+            self._in_use.set()
+
+    @property
+    def waiting(self) -> int:
+        return self._log.waiting
+
+    @property
+    def size(self) -> int:
+        return self._log.size
+
+    async def take(self, alerts: Sequence[Alert], notes: Mapping[str, str] = NO_NOTES) -> list[Receipt]:
+        if not self._in_use.is_set():
+            try:
+                return await super().take(alerts, notes)
+            except Unavailable as exc:
+                self._refused(exc)
+        await self._keep(Arrived(alerts, notes, self.desk.now()))
+        return [Receipt(alert.fingerprint, SPOOLED) for alert in alerts]
+
+    def settled(self) -> None:
+        if self._in_use.is_set():
+            raise Unavailable(f"{self._said()}: send it again once they are taken in")
+
+    async def run(self) -> None:
+        while True:
+            await self._in_use.wait()
+            try:
+                await self._drain()
+            except Unavailable as exc:
+                self._refused(exc)
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    def close(self) -> None:
+        self._log.close()
+
+    def _refused(self, exc: Unavailable) -> None:
+        if not self._refusing:
+            log.warning("spool_in_use", reason=str(exc))
+        self._refusing, self._reason = True, str(exc)
+        self._in_use.set()
+        self._on_trouble(TROUBLE, self._said())
+
+    def _said(self) -> str:
+        why = self._reason if self._refusing else "the database is back"
+        return f"{why}; {self.waiting} alerts wait in the spool and are taken in by themselves"
+
+    # keeping: what came while the last sync ran shares the next one
+
+    async def _keep(self, arrived: Arrived) -> None:
+        kept = asyncio.get_running_loop().create_future()
+        self._pending.append((arrived, kept))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_pending())
+        await kept
+
+    async def _write_pending(self) -> None:
+        try:
+            while self._pending:
+                batch, self._pending = self._pending, []
+                refused = await self._append([arrived for arrived, _ in batch])
+                for _, kept in batch:
+                    if not kept.done():
+                        kept.set_exception(refused) if refused else kept.set_result(None)
+        finally:
+            self._writing = None
+
+    async def _append(self, batch: Sequence[Arrived]) -> Unavailable | None:
+        """Why the log does not take them; None once they are durable."""
+        alerts = sum(len(arrived.alerts) for arrived in batch)
+        payloads = [(msgspec.json.encode(arrived), len(arrived.alerts)) for arrived in batch]
+        try:
+            await asyncio.to_thread(self._log.append, payloads)
+        except Unavailable as exc:
+            self.desk.core.meters.spool("refused", alerts)
+            return Unavailable(f"{self._reason}; {exc}")
+        self.desk.core.meters.spool("kept", alerts)
+        return None
+
+    # draining
+
+    async def _drain(self) -> None:
+        """One bite; raises Unavailable when the database still refuses."""
+        if self._place is None:
+            self._place = await self.desk.core.read(lambda tx: tx.setting(self._setting)) or ""
+            if self._place:
+                await asyncio.to_thread(self._log.resume, self._place)
+        records = await asyncio.to_thread(self._log.read, BITE_BYTES)
+        if records:
+            await self._take_in(records)
+        elif not (self._log.waiting or self._pending or self._writing):
+            self._in_use.clear()  # nothing is awaited between the look and this: whoever comes now finds it settled
+            self._refusing = False
+            self._on_trouble(TROUBLE, None)
+            log.info("spool_drained")
+
+    async def _take_in(self, records: Sequence[R]) -> None:
+        for bite in _bites(records):
+            try:
+                await self._commit(bite)
+            except Unavailable:
+                raise
+            except Exception:  # the barrier: one alert that breaks whatever takes it in must not keep the rest out
+                log.exception("spooled_alerts_broke")
+                await self._one_by_one(bite)
+            self._refusing = False
+            self._on_trouble(TROUBLE, self._said())
+
+    async def _one_by_one(self, records: Sequence[R]) -> None:
+        for record in records:
+            try:
+                await self._commit([record])
+            except Unavailable:
+                raise
+            except Exception:  # the barrier, as above
+                log.exception("spooled_alert_set_aside", alerts=record.count)
+                await asyncio.to_thread(self._log.set_aside, record)
+                self.desk.core.meters.spool("set aside", record.count)
+                await self._commit([record], empty=True)
+
+    async def _commit(self, records: Sequence[R], *, empty: bool = False) -> None:
+        """Takes the records in and moves the place, both or neither."""
+        arrived = [] if empty else [_ARRIVED.decode(record.payload) for record in records]
+        alerts = [alert for one in arrived for alert in one.alerts]
+        place, before = str(records[-1].end), self._place
+
+        def take(ledger: Ledger) -> None:
+            if (ledger.tx.setting(self._setting) or "") != before:
+                raise _Moved
+            for alert in alerts:
+                receive(ledger, alert, services=self.desk.services, new_id=new_id())
+            for one in arrived:
+                _write(ledger, one.notes)
+            ledger.tx.put_setting(self._setting, place)
+
+        try:
+            await self.desk.core.transact(take, foresee=self._foresee, about=alerts)
+        except _Moved:  # the answer to our own commit was lost: what it took in must not be taken in again
+            self._place = None
+            raise Unavailable("how far the spool is drained is being looked up") from None
+        self._place = place
+        await asyncio.to_thread(self._log.drained, records)
+        if not empty:
+            self.desk.core.meters.spool("drained", len(alerts))
+
+    def _foresee(self, tx: Transaction, bodies: Sequence[Sequence[Alert]]) -> None:
+        foresee(tx, [alert for body in bodies for alert in body], self.desk.services)
+
+    @property
+    def _setting(self) -> str:
+        return f"spool:{self._log.id}"
+
+
+class _Moved(Exception):
+    """The place in the database is not where we left it."""
+
+
+_ARRIVED = msgspec.json.Decoder(Arrived)
+
+
+def _bites(records: Sequence[R]) -> list[list[R]]:
+    """The records in order, about `BITE` alerts at a time."""
+    bites: list[list[R]] = [[]]
+    for record in records:
+        if bites[-1] and sum(kept.count for kept in bites[-1]) + record.count > BITE:
+            bites.append([])
+        bites[-1].append(record)
+    return bites
+
+
+def _write(ledger: Ledger, notes: Mapping[str, str]) -> None:
+    for name, value in notes.items():
+        ledger.tx.put_setting(name, value)
