@@ -218,6 +218,7 @@ class Spooled(Direct, Generic[R]):
             self.desk.core.meters.spool("refused", alerts)
             return Unavailable(f"{self._reason}; {exc}")
         self.desk.core.meters.spool("kept", alerts)
+        self._on_trouble(TROUBLE, self._said())
         return None
 
     # draining
