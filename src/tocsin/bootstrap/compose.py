@@ -9,6 +9,7 @@ from functools import cache, partial
 import httpx
 
 from tocsin.bootstrap.edition import keep, read_edition
+from tocsin.bootstrap.hands import RunnerWatch, dispatching, hands
 from tocsin.bootstrap.house import House, SystemClock
 from tocsin.bootstrap.reloading import Reloading
 from tocsin.bootstrap.watchers import watchers
@@ -30,8 +31,6 @@ from tocsin.engine.signing import Signer
 from tocsin.evidence.prometheus import Prometheus
 from tocsin.feeds import feeds
 from tocsin.incident.alert import Alert, AlertStatus
-from tocsin.procedures.adapter import StepRunner
-from tocsin.procedures.cluster import KubectlCluster
 from tocsin.store.database import Store
 
 
@@ -51,8 +50,8 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
     prometheus = (
         Prometheus(settings.sources.prometheus.url, httpx.AsyncClient()) if settings.sources.prometheus else None
     )
-    runner = StepRunner.of(settings.procedures, clock=clock, prometheus=prometheus)
-    cluster = KubectlCluster(runner.shell)
+    dispatch = dispatching(settings, core)
+    runner, cluster = hands(settings, dispatch, clock=clock, prometheus=prometheus)
     services = [Service(name, dict(s.match)) for name, s in settings.services.items()]
     desk = Desk(core, runner, services, cluster=cluster)
     engine = Engine(
@@ -73,6 +72,7 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
         credentials=Credentials(core, secret_key),
         database=str(store.path),
         alert_token=settings.sources.alerts.token.get_secret_value() if settings.sources.alerts.token else None,
+        dispatch=dispatch,
     )
     keep(store, edition, clock.now())
     sources = watchers(
@@ -83,6 +83,8 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
         prometheus=prometheus,
         on_trouble=lambda name, reason: _note(house.troubles, name, reason),
     )
+    if dispatch is not None:
+        sources.append(RunnerWatch(dispatch, house.troubles).run)
     house.background = (*sources, Reloading(house, edition, store=store, calendars=calendars).run)
     return house
 

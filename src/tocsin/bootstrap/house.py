@@ -18,6 +18,7 @@ from tocsin.engine.loop import Engine
 from tocsin.engine.sending import Channels
 from tocsin.engine.signing import Signer
 from tocsin.procedures.orphans import end_orphans
+from tocsin.procedures.remote.dispatch import Dispatch
 from tocsin.runbook.model import Reading
 
 Background = Callable[[], Awaitable[None]]
@@ -36,7 +37,8 @@ class SystemClock:
 class House:
     """Everything that runs, composed. `troubles` holds what a source cannot reach now, by the source's name.
 
-    `alert_token` is asked of inbound alerts; None means that only this machine may send them.
+    `alert_token` is asked of inbound alerts; None means that only this machine may send them. `dispatch` is there where
+    runners near the cluster do the steps.
     """
 
     settings: Settings
@@ -52,6 +54,7 @@ class House:
     database: str = ""
     background: Sequence[Background] = ()
     troubles: dict[str, str] = field(default_factory=dict)
+    dispatch: Dispatch | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:

@@ -8,15 +8,16 @@ from pathlib import Path
 from tocsin.cli import opening
 from tocsin.cli.complaints import FAILED, complain
 from tocsin.config import Overrides
-from tocsin.engine.credentials import API, mint
+from tocsin.engine.credentials import API, RUNNER, mint
 from tocsin.incident.policy import Role
 from tocsin.store.errors import StoreError
 
 
 def create_token(name: str, *, role: str, config: Path | None, database: str | None) -> int:
     """Prints the token alone on stdout; it is shown this once."""
-    if role not in [r.value for r in Role]:
-        return complain(f"unknown role {role!r}: use one of {', '.join(r.value for r in Role)}")
+    roles = [*(r.value for r in Role), RUNNER]
+    if role not in roles:
+        return complain(f"unknown role {role!r}: use one of {', '.join(roles)}")
     if not name.strip():
         return complain("a token needs a name: whose it is")
     try:
@@ -24,7 +25,8 @@ def create_token(name: str, *, role: str, config: Path | None, database: str | N
     except opening.Refused as exc:
         return complain(*exc.lines)
     try:
-        print(mint(store, name=name.strip(), role=Role(role), kind=API, now=datetime.now(UTC), lasts=None))
+        kind, given = (RUNNER, Role.VIEWER) if role == RUNNER else (API, Role(role))
+        print(mint(store, name=name.strip(), role=given, kind=kind, now=datetime.now(UTC), lasts=None))
     except StoreError as exc:
         return complain(str(exc))
     finally:
@@ -49,7 +51,8 @@ def list_tokens(*, config: Path | None, database: str | None) -> int:
     width = max((len(t.name) for t in valid), default=0)
     for t in valid:
         until = f"until {t.expires_at:%Y-%m-%d}" if t.expires_at else "until revoked"
-        print(f"{t.name:{width}}  {t.role:9}  {t.kind:7}  since {t.created_at:%Y-%m-%d}, {until}")
+        role = "" if t.kind == RUNNER else t.role
+        print(f"{t.name:{width}}  {role:9}  {t.kind:7}  since {t.created_at:%Y-%m-%d}, {until}")
     return 0
 
 

@@ -99,6 +99,27 @@ def serve(
 
 
 @app.command()
+def runner(
+    server: Annotated[
+        list[str] | None, typer.Option(help="The server's address; TOCSIN_URL when absent. One for each replica.")
+    ] = None,
+    runbook: Annotated[
+        list[Path] | None, typer.Option(help="Its own copy of the runbook; again for other editions.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings of this runner: runbook, [procedures], [sources.prometheus].")
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="A file with the runner's token; TOCSIN_TOKEN when absent.")
+    ] = None,
+) -> None:
+    """Run the runbook's steps here, near the cluster, for a server that needs no access to it."""
+    from tocsin.cli.runner import runner as run
+
+    raise typer.Exit(run(server or [], runbooks=runbook or [], config=config, token_file=token_file))
+
+
+@app.command()
 def demo(
     headless: Annotated[
         bool, typer.Option("--headless", help="Play the responder too; exit 0 if all went well.")
@@ -135,7 +156,9 @@ def doctor(config: ConfigOption = None, database: DatabaseOption = None) -> None
 @tokens.command("create")
 def token_create(
     name: Annotated[str, typer.Argument(help="Whose it is; stands on the timeline.")],
-    role: Annotated[str, typer.Option(help="viewer, responder, commander or admin.")] = "responder",
+    role: Annotated[
+        str, typer.Option(help="viewer, responder, commander or admin; runner for `tocsin runner`.")
+    ] = "responder",
     config: ConfigOption = None,
     database: DatabaseOption = None,
 ) -> None:

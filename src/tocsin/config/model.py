@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Struct
 from pydantic import AfterValidator, Field, PrivateAttr, Strict, StringConstraints, field_validator, model_validator
 
 from tocsin.config.channels import Channels
 from tocsin.config.lines import KeyPath, Lines
+from tocsin.config.operating import Backup, Engine, Ingest, Retention
 from tocsin.config.people import PersonTable, ScheduleTable
 from tocsin.config.scalars import (
     Database,
@@ -30,6 +31,7 @@ from tocsin.config.sources import Sources
 from tocsin.config.table import Table
 from tocsin.incident.policy import AfterAcknowledge, Role
 
+_SHORTEST_LEASE = timedelta(seconds=5)
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
@@ -97,6 +99,25 @@ class Procedures(Table):
     environment: Mapping[EnvironmentName, Masked] = {}
 
 
+class Runner(Table):
+    """Where steps run: in the server's own process, or `remote`, by whichever `tocsin runner` takes them.
+
+    `wait` is how long a step waits to be taken, `lease` how long its runner may stay silent before its outcome is
+    unknown.
+    """
+
+    where: Literal["server", "remote"] = "server"
+    wait: PositiveDuration = timedelta(seconds=30)
+    lease: PositiveDuration = timedelta(seconds=15)
+
+    @field_validator("lease")
+    @classmethod
+    def _long_enough(cls, value: timedelta) -> timedelta:
+        if value < _SHORTEST_LEASE:
+            raise wrong('is too short to be renewed over a network: give at least "5s"')
+        return value
+
+
 class Origin(Struct, frozen=True):
     """The file the settings came from, as the person named it, and where its keys stand; None for the defaults.
 
@@ -159,6 +180,11 @@ class Settings(Table):
     status_page: StatusPage = StatusPage()
     approvals: Approvals = Approvals()
     procedures: Procedures = Procedures()
+    runner: Runner = Runner()
+    ingest: Ingest = Ingest()
+    engine: Engine = Engine()
+    retention: Retention = Retention()
+    backup: Backup = Backup()
     _origin: Origin = PrivateAttr(default_factory=Origin)
 
     @model_validator(mode="before")

@@ -15,6 +15,8 @@ from tocsin.incident.policy import Actor, Role
 SESSION_LASTS = timedelta(days=30)
 LINK_LASTS = timedelta(hours=24)
 API, SESSION, ONCE = "api", "session", "once"
+RUNNER = "runner"
+"""A runner near the cluster: takes steps to run, and opens nothing else."""
 
 
 def digest(secret: str) -> str:

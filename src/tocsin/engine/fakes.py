@@ -85,6 +85,7 @@ class ScriptedRunner:
         report: Report,
         output: Output | None = None,
         whose: str = "",
+        document: str = "",
     ) -> None:
         for index, step in steps:
             self.begun.append(step.title)

@@ -35,12 +35,21 @@ class Recipient(Struct, frozen=True):
     person: Person
 
 
+class Bundled(Struct, frozen=True):
+    """One of the messages that a bundle stands for."""
+
+    incident: Brief
+    idempotency_key: str
+    acknowledge_url: str | None = None
+
+
 class Message(Struct, frozen=True):
     """One message to hand to a channel. `kind` is page, notify, post, update or status.
 
     `to` is None for the team's channel. `subject` is one line; `text` may be many. `acknowledge_url` is a signed link,
     on pages only; `approve_url` one to decide a proposed mitigation. The same `idempotency_key` is the same message,
-    perhaps sent twice: `possible_duplicate` says so.
+    perhaps sent twice: `possible_duplicate` says so. `bundle` is not empty when it stands for several messages to this
+    person: all of them, the severest first; `incident` is then the first one's.
     """
 
     kind: str
@@ -52,6 +61,7 @@ class Message(Struct, frozen=True):
     acknowledge_url: str | None = None
     approve_url: str | None = None
     possible_duplicate: bool = False
+    bundle: tuple[Bundled, ...] = ()
 
 
 class DeliveryError(Exception):
@@ -157,10 +167,12 @@ class Runner(Protocol):
         report: Report,
         output: Output | None = None,
         whose: str = "",
+        document: str = "",
     ) -> None:
         """Runs each (index, step), calling `report` once per finished step. Cancelling it stops every process.
 
         `output` sees what steps say meanwhile. `whose` is the incident: turns are shared fairly between incidents.
+        `document` is the digest of the document that the steps stand in, for a runner with a copy of its own.
         """
         ...
 

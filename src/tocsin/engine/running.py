@@ -119,6 +119,7 @@ class StepWorker:
             report=reports.append,
             output=self._shower((incident.id, of_mitigation(approval.id))),
             whose=incident.id,
+            document=found.document.digest,
         )
         return reports
 
@@ -196,16 +197,18 @@ class StepWorker:
             reports.append(one)
             recording.add(asyncio.ensure_future(self._record(incident.id, run.id, commands_of[one.index], one)))
 
+        document, environment = self._standing(incident, run)
         try:
             await self._runner.run(
                 steps,
-                environment=self._environment(incident, run),
+                environment=environment,
                 values=run.values,
                 side_by_side=side_by_side,
                 approved=False,
                 report=report,
                 output=self._shower((incident.id, run.id)),
                 whose=incident.id,
+                document=document,
             )
             await asyncio.gather(*recording)
         finally:
@@ -213,10 +216,13 @@ class StepWorker:
                 task.cancel()
         return reports
 
-    def _environment(self, incident: Incident, run: Run) -> Sequence[str]:
+    def _standing(self, incident: Incident, run: Run) -> tuple[str, Sequence[str]]:
+        """The digest of the document that the procedure stands in, and the exports that it relies on."""
         policy = self._core.policies.of(incident)
         written = library.procedure(policy, run.procedure)
-        return written.environment if written else policy.runbook.environment
+        if written is None:
+            return policy.runbook.digest, policy.runbook.environment
+        return written.document.digest, written.environment
 
     async def _record(self, incident_id: str, run_id: str, command: str, report: StepReport) -> None:
         kept = _evidence(incident_id, run_id, command, report) if report.outcome != "manual" else None
@@ -268,15 +274,17 @@ class StepWorker:
         reports: list[StepReport] = []
         wanted = list(steps)
         commands_of = {n: s.command for n, s in wanted}
+        document, environment = self._standing(incident, run)
         await self._runner.run(
             wanted,
-            environment=self._environment(incident, run),
+            environment=environment,
             values={},
             side_by_side=False,
             approved=False,
             report=reports.append,
             output=self._shower((incident.id, run.id)),
             whose=incident.id,
+            document=document,
         )
         for report in reports:
             self._core.live.step_ended(

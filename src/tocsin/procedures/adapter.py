@@ -90,6 +90,7 @@ class StepRunner:
         report: Report,
         output: Output | None = None,
         whose: str = "",
+        document: str = "",
     ) -> None:
         """Runs each (index, step), calling `report` once per finished step. Cancelling it stops every process."""
         numbers = [number for number, _ in steps]

@@ -16,6 +16,8 @@ from tocsin.web import (
     pagerduty,
     public,
     reading,
+    runner,
+    runners,
     running,
     stream,
 )
@@ -32,8 +34,9 @@ def create_app(house: House) -> FastAPI:
     app.state.house = house
     app.state.published = public.Published(house)
     install(app)
-    app.router.routes.extend([*alerts.routes(), *pagerduty.routes(), *opsgenie.routes(), *heartbeats.routes()])
-    for router in (reading.router, commands.router, actions.router, running.router, stream.router):
+    plain = (alerts, pagerduty, opsgenie, heartbeats, runner)
+    app.router.routes.extend(route for module in plain for route in module.routes())
+    for router in (reading.router, commands.router, actions.router, running.router, runners.router, stream.router):
         app.include_router(router, responses=REFUSALS)
     for router in (public.router, health.router):
         app.include_router(router)

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tocsin.web.problems import respond
 
 ALERTS_LIMIT, LIMIT = 5_000_000, 1_000_000
-"""Bytes of a body: alerts come in storms, everything else is written by people."""
+"""Bytes of a body: alerts come in storms, runners bring output, everything else is written by people."""
 
 _POLICY = "; ".join(
     (
@@ -98,4 +98,4 @@ def _bounded(request: Request, receive: Receive) -> Receive:
 
 
 def _takes_alerts(path: str) -> bool:
-    return path.startswith(("/api/v1/alerts/", "/api/v2/alerts", "/v2/"))
+    return path.startswith(("/api/v1/alerts/", "/api/v2/alerts", "/v2/", "/api/v1/runner/"))
