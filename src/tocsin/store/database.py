@@ -1,137 +1,144 @@
-"""A database opened: one writer, any number of readers, migrated. SQLite in WAL mode with full synchronisation."""
+"""A database opened: migrated, one writer, any number of readers. SQLite for one process, PostgreSQL for many."""
 
 from __future__ import annotations
 
-import sqlite3
+import secrets
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.pool import QueuePool
 
+from tocsin import __version__
 from tocsin.engine.meters import Meters
-from tocsin.store.errors import StoreError, StoreUnavailable
+from tocsin.engine.ports import Clock
+from tocsin.store.errors import StoreError, StoreUnavailable, reason
 from tocsin.store.lock import Lock
 from tocsin.store.migrate import upgrade
+from tocsin.store.postgres import Postgres
+from tocsin.store.presence import Presence
+from tocsin.store.sqlite import Sqlite
 from tocsin.store.tx import Tx
-from tocsin.store.writer import Writer, reason
+from tocsin.store.writer import Writer
 
 T = TypeVar("T")
 BUSY_SECONDS = 2.0
+GOODBYE_SECONDS = 5.0
+_POSTGRES = ("postgresql", "postgres")
 
 
 class Store:
-    """Where timelines live. `write` is ordered and durable; `read` sees the last commit."""
+    """Where timelines live. `write` is ordered and durable; `read` sees the last commit.
+
+    `name` is for people and holds no password. `clock` is the one that counts: the database's, where replicas share it.
+    `replica` is who we are among them, and the owner of what we have in hand.
+    """
 
     def __init__(self, url: str, *, serving: bool = False, busy_seconds: float = BUSY_SECONDS) -> None:
         """Opens and migrates. Raises StoreError with the remedy when the database cannot be used.
 
-        `serving` claims the file: two servers on one embedded database would page everybody twice. `busy_seconds` is
-        how long to wait for another process's transaction.
+        `serving` claims an embedded file: two servers on one would page everybody twice. A shared database it tells
+        that one more replica lives. `busy_seconds` is how long to wait for another process's transaction on a file.
         """
         self.url = url
-        self.path = _sqlite_path(url)
         self.meters = Meters()
-        self._lock = Lock(self.path) if serving else None
-        self._write_engine = _sqlite(url, writing=True, busy_seconds=busy_seconds)
-        self._read_engine = _sqlite(url, writing=False, busy_seconds=busy_seconds)
+        parsed = parse(url)
+        self._lock: Lock | None = None
+        self._database: Sqlite | Postgres
+        if parsed.get_backend_name() in _POSTGRES:
+            self._database = Postgres(parsed)
+        else:
+            self._database = Sqlite(parsed, busy_seconds=busy_seconds)
+            self._lock = Lock(self._database.path) if serving else None
+        self.name = self._database.name
+        self.clock: Clock = self._database.clock
         try:
-            upgrade(self._write_engine)
+            upgrade(self._database.writing)
         except DBAPIError as exc:
             self._let_go()
-            raise StoreError(f"database {self.path}: {_remedy(reason(exc))}") from exc
-        self._writer = Writer(self._write_engine, self.meters)
+            raise self._database.unopened(exc) from exc
+        self.replica = secrets.token_hex(8)
+        self._presence: Presence | None = None
+        if serving and isinstance(self._database, Postgres):
+            self._presence = Presence(
+                self._database.connect, id_=self.replica, version=__version__, clock=self._database.clock,
+                died=self._bury,
+            )  # fmt: skip
+        committed = self._presence.committed if self._presence else None
+        self._writer = Writer(self._database, self.meters, committed=committed)
+        if self._presence:
+            self._presence.start()
+
+    @property
+    def path(self) -> Path:
+        """The embedded database's file. Raises StoreError for one that is on a server."""
+        if not isinstance(self._database, Sqlite):
+            raise StoreError(f"database {self.name} is on a server, not in a file: use PostgreSQL's own tools")
+        return self._database.path
 
     def write(self, job: Callable[[Tx], T]) -> Future[T]:
-        """Runs `job` in a transaction; the future gives its result once it is durable."""
-        return self._writer.submit(lambda connection: job(Tx(connection)))
+        """Runs `job` in a transaction; the future gives its result once it is durable. A job may be run again."""
+        return self._writer.submit(job)
 
     def read(self, job: Callable[[Tx], T]) -> T:
         """Runs `job` on a reading connection. Raises StoreUnavailable when the database refuses."""
         try:
-            with self._read_engine.connect() as connection:
-                return job(Tx(connection))
+            return self._look(job)
         except DBAPIError as exc:
             self.meters.refused("read")
             raise StoreUnavailable(f"the database refuses to read: {reason(exc)}") from exc
 
+    def listen(self, heard: Callable[[], None]) -> bool:
+        """Has `heard` called, from a thread, when another replica committed something; False where nobody else can."""
+        if self._presence is None:
+            return False
+        self._presence.heard = heard
+        return True
+
     def close(self) -> None:
-        """Finishes what was submitted, then lets go of the file."""
+        """Finishes what was submitted, gives what is still in hand to the other replicas, lets go of the database."""
+        if self._presence is not None:
+            self._presence.stop()
+            with suppress(StoreUnavailable, TimeoutError, CancelledError):
+                self._bury(self.replica).result(timeout=GOODBYE_SECONDS)
         self._writer.close()
         self._let_go()
 
+    def _bury(self, replica: str) -> Future[int]:
+        return self.write(lambda tx: tx.bury(replica, self.clock.now()))
+
+    def _look(self, job: Callable[[Tx], T]) -> T:
+        try:
+            with self._database.reading.connect() as connection:
+                return job(Tx(connection))
+        except DBAPIError as exc:
+            if not exc.connection_invalidated:
+                raise
+        # the connection had died while it lay idle, and with it the pool was emptied: once more on a new one
+        with self._database.reading.connect() as connection:
+            return job(Tx(connection))
+
     def _let_go(self) -> None:
-        self._write_engine.dispose()
-        self._read_engine.dispose()
+        self._database.dispose()
         if self._lock is not None:
             self._lock.release()
 
 
-def _sqlite_path(url: str) -> Path:
+def parse(url: str) -> URL:
+    """The URL taken apart. Raises StoreError for one of no database that we keep anything in."""
+    example = "write sqlite:///tocsin.db or postgresql://user@host/name"
     try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise StoreError(f"database {url!r} is not a database URL: write sqlite:///tocsin.db") from None
-    if parsed.get_backend_name() != "sqlite":
-        raise StoreError(
-            f"database {parsed.render_as_string(hide_password=True)}: this version keeps its timeline in SQLite, "
-            "write sqlite:///tocsin.db"
-        )
-    if not parsed.database or parsed.database == ":memory:":
-        raise StoreError("database sqlite:// names no file: write sqlite:///tocsin.db")
-    path = Path(parsed.database)
-    if path.is_dir():
-        raise StoreError(f"database {path} is a directory: name a file in it, e.g. sqlite:///{path}/tocsin.db")
-    if not path.parent.is_dir():
-        raise StoreError(f"database {path}: its directory does not exist: mkdir -p {path.parent}")
-    return path
-
-
-def _sqlite(url: str, *, writing: bool, busy_seconds: float) -> Engine:
-    try:
-        # One writing connection, kept; readers are pooled. WAL lets them read while it writes.
-        engine = create_engine(
-            url,
-            poolclass=QueuePool,
-            pool_size=1 if writing else 4,
-            max_overflow=0 if writing else 8,
-            connect_args={"timeout": busy_seconds, "check_same_thread": False, "autocommit": True}
-            if hasattr(sqlite3, "LEGACY_TRANSACTION_CONTROL")
-            else {"timeout": busy_seconds, "check_same_thread": False, "isolation_level": None},
-        )
+        # the scheme that others print for the same; SQLAlchemy knows the long one only
+        parsed = make_url(url.replace("postgres://", "postgresql://", 1) if url.startswith("postgres://") else url)
+        known = parsed.get_backend_name() in ("sqlite", *_POSTGRES)
+    except (ArgumentError, ValueError):
+        said = "" if "@" in url else f" {url!r}"  # what stands before an @ may be a password
+        raise StoreError(f"database{said} is not a database URL: {example}") from None
     except NoSuchModuleError as exc:
-        raise StoreError(f"database: {exc}") from exc
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, _: object) -> None:
-        if writing:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA foreign_keys=ON")
-        else:
-            connection.execute("PRAGMA query_only=ON")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # IMMEDIATE: take the write lock at once, so that a transaction never has to be undone half-way for it
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
-
-    return engine
-
-
-def _remedy(words: str) -> str:
-    """The driver's words and what to do about them."""
-    remedies = {
-        "locked": "another process holds it: stop the other tocsin, or name another file with --database",
-        "readonly": "the file or its directory cannot be written: chmod u+w, or name another file with --database",
-        "read-only": "the file or its directory cannot be written: chmod u+w, or name another file with --database",
-        "unable to open": "it cannot be opened: check that the path exists and may be read and written",
-        "not a database": "the file is not a SQLite database: name another file with --database",
-        "malformed": "the file is damaged: restore it from a backup",
-        "full": "the disk is full: free some space",
-    }
-    found = next((remedy for word, remedy in remedies.items() if word in words), "check the file")
-    return f"{words}: {found}"
+        raise StoreError(f"database: {exc}: {example}") from exc
+    if not known:
+        raise StoreError(f"database {parsed.get_backend_name()}: Tocsin keeps its timeline elsewhere: {example}")
+    return parsed

@@ -2,9 +2,12 @@
 
 StoreError             one sentence with the remedy; `str()` is for a person
 └── StoreUnavailable   it refuses now (locked, read-only, full, gone): what was asked was not done, ask again later
+    └── NewerVersion   a newer version has brought this incident further than this one can read: ask another replica
 """
 
 from __future__ import annotations
+
+from sqlalchemy.exc import DBAPIError
 
 from tocsin.engine.errors import Unavailable
 
@@ -15,3 +18,12 @@ class StoreError(Exception):
 
 class StoreUnavailable(StoreError, Unavailable):
     pass
+
+
+class NewerVersion(StoreUnavailable):
+    pass
+
+
+def reason(exc: DBAPIError) -> str:
+    """The driver's own words, on one line, without the statement and its values."""
+    return " ".join(str(exc.orig).split()) or type(exc.orig).__name__

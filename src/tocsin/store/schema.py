@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
 metadata = MetaData()
+_REWRITTEN = {"fillfactor": 80, "autovacuum_vacuum_scale_factor": 0.01}
+"""For rows that change often, on PostgreSQL: room to change in place, and dead ones cleared away soon."""
 _Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER PRIMARY KEY
 
 incident = Table(
@@ -22,6 +24,7 @@ incident = Table(
     Column("runbook", Text, nullable=False),
     Column("rev", Integer, nullable=False, server_default="1"),
     Column("state", Text, nullable=False),
+    postgresql_with=_REWRITTEN,
 )
 Index(
     "incident_due",
@@ -77,6 +80,7 @@ work = Table(
     Column("uncertain", Integer, nullable=False, server_default="0"),
     Column("error", Text, nullable=False, server_default=""),
     Column("created_at", BigInteger, nullable=False),
+    postgresql_with=_REWRITTEN,
 )
 Index(
     "work_pending", work.c.next_at, sqlite_where=work.c.state == "pending", postgresql_where=work.c.state == "pending"
@@ -138,4 +142,14 @@ setting = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+replica = Table(
+    "replica",
+    metadata,
+    Column("number", _Key, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("version", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("beat_at", BigInteger, nullable=False),
 )

@@ -23,6 +23,7 @@ from tocsin.store import rows, sending
 from tocsin.store import schema as t
 from tocsin.store.errors import StoreUnavailable, reason
 from tocsin.store.keeping import Keeping
+from tocsin.store.replicas import Replicas
 from tocsin.store.staging import Due, Finished, Layer
 from tocsin.store.times import from_db, to_db
 
@@ -33,7 +34,7 @@ TOGETHER = 100
 """So many messages share one hand-over at most."""
 
 
-class Tx(Keeping):
+class Tx(Keeping, Replicas):
     """One transaction on one connection; `writing` stages, and the caller ends with `flush`."""
 
     def __init__(self, connection: Connection, *, writing: bool = False) -> None:
@@ -411,12 +412,6 @@ class Tx(Keeping):
             {"id_": id_, "state_": state, "error_": error, "next_": to_db(next_at), "unsure": int(uncertain)}
         )
         return True
-
-    def release_all(self, now: datetime) -> int:
-        """At start of a single-process database: every lease belonged to a process that is gone."""
-        stale = update(t.work).where(t.work.c.state == "leased")
-        self._leases.clear()
-        return self._settled().execute(stale.values(lease_until=to_db(now))).rowcount
 
     def next_work_at(self, kinds: Sequence[str] | None = None) -> datetime | None:
         """When the soonest work (of these kinds) can be claimed; None when there is none."""

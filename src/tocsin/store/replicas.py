@@ -1,0 +1,49 @@
+"""The replicas that share a database: which there are, and what one that is gone leaves to the others."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from datetime import datetime
+
+from msgspec import Struct
+from sqlalchemy import Connection, delete, or_, select, update
+
+from tocsin.store import schema as t
+from tocsin.store.times import from_db, to_db
+
+
+class Replica(Struct, frozen=True):
+    """A server that was alive when it last said so, at `beat_at`."""
+
+    id: str
+    version: str
+    started_at: datetime
+    beat_at: datetime
+
+
+class Replicas:
+    """The part of a transaction that is about them. Nothing of it is staged."""
+
+    _c: Connection
+
+    @abstractmethod
+    def _settled(self) -> Connection:
+        """The connection to write on, with everything staged sent before it."""
+
+    def replicas(self) -> list[Replica]:
+        """Those that have not said goodbye and were not found dead, the longest running first."""
+        c = t.replica.c
+        rows = self._c.execute(select(c.id, c.version, c.started_at, c.beat_at).order_by(c.started_at, c.id))
+        return [Replica(r.id, r.version, from_db(r.started_at), from_db(r.beat_at)) for r in rows]
+
+    def bury(self, replica: str, now: datetime) -> int:
+        """It is gone: what it had in hand can be taken up at once. How many pieces of work that are."""
+        self._settled().execute(delete(t.replica).where(t.replica.c.id == replica))
+        left = update(t.work).where(t.work.c.state == "leased", t.work.c.owner == replica)
+        return self._c.execute(left.values(lease_until=to_db(now))).rowcount
+
+    def release_all(self, now: datetime) -> int:
+        """At a start: what a process that is gone had in hand can be taken up; gone is who is no living replica."""
+        gone = or_(t.work.c.owner.is_(None), t.work.c.owner.not_in(select(t.replica.c.id)))
+        stale = update(t.work).where(t.work.c.state == "leased", gone)
+        return self._settled().execute(stale.values(lease_until=to_db(now))).rowcount
