@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import re
 import signal
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -36,6 +38,20 @@ class Lines(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+_MARK = re.compile(r"^\[(?P<stream>(?:pod|stream)/[^\]\s]{1,300})\] ?")
+
+
+def marked(stream: str, line: str) -> str:
+    """The line with its stream before it, as `kubectl logs --prefix` writes it."""
+    return f"[stream/{re.sub(r'[^!-Z^-~]+', '_', stream)[:200] or '-'}] {line}"
+
+
+def unmarked(line: str) -> tuple[str, str]:
+    """(stream, line) of a line that is marked with its stream; ("", line) of any other."""
+    mark = _MARK.match(line)
+    return (mark["stream"], line[mark.end() :]) if mark else ("", line)
 
 
 class Splitter:
@@ -137,20 +153,27 @@ class FileLines:
 class CommandLines:
     """The lines a command writes to standard output; started again, with growing pauses, whenever it ends.
 
-    The command runs in a process group of its own, without input; the whole group is killed by `close`.
+    The command runs in a process group of its own, without input; the whole group is killed by `close`. One that
+    depends on when it is started is given as a function. `environment` is added to ours.
     """
 
     def __init__(
-        self, command: Sequence[str], *, poll: timedelta = POLL, first_restart: timedelta = FIRST_RESTART
+        self,
+        command: Sequence[str] | Callable[[], Sequence[str]],
+        *,
+        poll: timedelta = POLL,
+        first_restart: timedelta = FIRST_RESTART,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        self._command = tuple(command)
+        self._command = command if callable(command) else partial(tuple, tuple(command))
+        self._environment = environment
         self._poll = poll.total_seconds()
         self._first_restart = first_restart
         self._pauses = backoff(first_restart, LONGEST_RESTART)
         self._splitter = Splitter()
         self._running: _Running | None = None
         self._start_at = 0.0
-        self._reason = ""
+        self._reason = self._program = ""
 
     async def more(self) -> list[str]:
         running = self._running or await self._start()
@@ -176,10 +199,12 @@ class CommandLines:
         if now < self._start_at:
             await asyncio.sleep(min(self._poll, self._start_at - now))
             raise SourceError(self._reason)
+        command = self._command()
+        self._program = command[0]
         try:
-            self._running = await _Running.start(self._command)
+            self._running = await _Running.start(command, self._environment)
         except (OSError, ValueError) as exc:
-            self._wait_because(f"cannot start {self._command[0]}: {getattr(exc, 'strerror', None) or exc}")
+            self._wait_because(f"cannot start {self._program}: {getattr(exc, 'strerror', None) or exc}")
             raise SourceError(self._reason) from exc
         return self._running
 
@@ -187,11 +212,27 @@ class CommandLines:
         await self.close()
         if asyncio.get_running_loop().time() - running.began >= LONGEST_RESTART.total_seconds():
             self._pauses = backoff(self._first_restart, LONGEST_RESTART)
-        self._wait_because(f"{self._command[0]} {running.epitaph()}")
+        self._wait_because(f"{self._program} {running.epitaph()}")
 
     def _wait_because(self, reason: str) -> None:
         self._reason = reason
         self._start_at = asyncio.get_running_loop().time() + next(self._pauses).total_seconds()
+
+
+async def said_by(
+    command: Sequence[str], environment: Mapping[str, str] | None, patience: timedelta
+) -> tuple[int, str, str]:  # fmt: skip
+    """(exit code, output, last line of its complaint) of a command that ends by itself.
+
+    Raises OSError when there is no such program, TimeoutError when it does not end; it is killed then.
+    """
+    running = await _Running.start(command, environment)
+    try:
+        async with asyncio.timeout(patience.total_seconds()):
+            printed = await running.stdout.read()
+            return await running.end(), printed.decode("utf-8", "replace"), running.complaint
+    finally:
+        await running.stop()
 
 
 class _Running:
@@ -205,7 +246,7 @@ class _Running:
         self.began = began
 
     @classmethod
-    async def start(cls, command: Sequence[str]) -> _Running:
+    async def start(cls, command: Sequence[str], environment: Mapping[str, str] | None = None) -> _Running:
         """Raises OSError when there is no such program, ValueError for an argument no program can take."""
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -213,6 +254,7 @@ class _Running:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
+            env=os.environ | environment if environment else None,
         )
         stdout = process.stdout or asyncio.StreamReader()
         return cls(process, stdout, asyncio.get_running_loop().time())
@@ -226,9 +268,19 @@ class _Running:
                 await self._process.wait()
                 await self._listener
 
+    async def end(self) -> int:
+        """The exit code, once it has ended by itself."""
+        await self._listener
+        return await self._process.wait()
+
+    @property
+    def complaint(self) -> str:
+        """The last line it wrote to standard error."""
+        return _as_text(self._complaint.strip().rsplit(b"\n", 1)[-1])
+
     def epitaph(self) -> str:
-        """How it ended, with the last line it wrote to standard error."""
-        said = _as_text(self._complaint.strip().rsplit(b"\n", 1)[-1])
+        """How it ended, with its complaint."""
+        said = self.complaint
         return f"ended with exit code {self._process.returncode}" + (f": {said}" if said else "")
 
     async def _listen(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
@@ -12,11 +12,13 @@ from tocsin.engine.ports import Clock
 from tocsin.incident.alert import Alert
 from tocsin.signals.errors import SourceError
 from tocsin.signals.lines import Lines
+from tocsin.signals.matching import Found, Pattern
 from tocsin.signals.thresholds import MatchWindow, Transition
 from tocsin.signals.watching import Emit, Handover, OnTrouble, Subject, Trouble, firing_since, log_trouble
 
 SOURCE = "log"
 SAMPLE_LIMIT = 500
+TOO_SLOW = "the pattern takes too long on some lines, which were passed over: write one that backtracks less"
 
 
 class LogRule(Struct, frozen=True):
@@ -33,8 +35,9 @@ class LogRule(Struct, frozen=True):
 class LogWatch:
     """A watcher of one source of lines.
 
-    The last matching line goes into the alert as `sample`, through `redact`. `firing` are alerts that an earlier run
-    left firing, so that their end is told too. Raises ValueError for a rule that cannot be used.
+    Lines are searched in a thread, each for a bounded time. The last matching line goes into the alert as `sample`,
+    through `redact`. `firing` are alerts that an earlier run left firing, so that their end is told too. Raises
+    ValueError for a rule that cannot be used.
     """
 
     def __init__(
@@ -71,41 +74,43 @@ class LogWatch:
         finally:
             await self._lines.close()
 
-    async def _more(self) -> list[str]:
+    async def _more(self) -> list[str] | None:
+        """None when the source cannot be read."""
         try:
-            lines = await self._lines.more()
+            return await self._lines.more()
         except SourceError as exc:
             self._trouble.is_now(exc.reason)
-            return []
-        self._trouble.is_now(None)
-        return lines
+            return None
 
-    async def _look(self, lines: list[str]) -> None:
+    async def _look(self, lines: list[str] | None) -> None:
+        found = await asyncio.to_thread(self._pattern.found, lines) if lines else Found()
+        if lines is not None:
+            self._trouble.is_now(TOO_SLOW if found.unread else None)
         now = self._clock.now()
-        for line in lines:
-            if self._pattern.search(line) and self._window.matched(now) is Transition.FIRED:
+        for line in found.lines:
+            if self._window.matched(now) is Transition.FIRED:
                 await self._fired(line)
         began = self._window.firing_since
         if began and self._window.passed(now) is Transition.RESOLVED:
-            said = {"summary": f"{self._rule.name}: no line matched for {_spoken(self._rule.resolve_after)}"}
+            said = {"summary": f"{self._rule.name}: no line matched for {spoken(self._rule.resolve_after)}"}
             await self._handover.give(self._subject.resolved(began, now, said))
 
     async def _fired(self, line: str) -> None:
         rule = self._rule
-        times = "1 line" if rule.threshold == 1 else f"{rule.threshold} lines within {_spoken(rule.window)}"
+        times = "1 line" if rule.threshold == 1 else f"{rule.threshold} lines within {spoken(rule.window)}"
         said = {"summary": f"{rule.name}: {times} matched", "pattern": rule.pattern}
         said["sample"] = self._redact(line)[:SAMPLE_LIMIT]
         await self._handover.give(self._subject.firing(self._window.firing_since or self._clock.now(), said))
 
 
-def _compiled(rule: LogRule) -> re.Pattern[str]:
+def _compiled(rule: LogRule) -> Pattern:
     if rule.threshold < 1:
         raise ValueError(f"log watch {rule.name}: threshold must be at least 1")
     try:
-        return re.compile(rule.pattern)
-    except re.error as exc:
-        raise ValueError(f"log watch {rule.name}: pattern is not a regular expression: {exc}") from exc
+        return Pattern(rule.pattern)
+    except ValueError as exc:
+        raise ValueError(f"log watch {rule.name}: {exc}") from exc
 
 
-def _spoken(length: timedelta) -> str:
+def spoken(length: timedelta) -> str:
     return f"{length.total_seconds():g} s"
