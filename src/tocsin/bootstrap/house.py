@@ -14,6 +14,7 @@ from tocsin.config import Settings
 from tocsin.engine.core import Core
 from tocsin.engine.credentials import Credentials
 from tocsin.engine.desk import Desk
+from tocsin.engine.ingest_log import Direct, IngestLog
 from tocsin.engine.loop import Engine
 from tocsin.engine.sending import Channels
 from tocsin.engine.signing import Signer
@@ -38,7 +39,7 @@ class House:
     """Everything that runs, composed. `troubles` holds what a source cannot reach now, by the source's name.
 
     `alert_token` is asked of inbound alerts; None means that only this machine may send them. `dispatch` is there where
-    runners near the cluster do the steps.
+    runners near the cluster do the steps, `spooled` where alerts are kept while the database refuses.
     """
 
     settings: Settings
@@ -55,7 +56,13 @@ class House:
     background: Sequence[Background] = ()
     troubles: dict[str, str] = field(default_factory=dict)
     dispatch: Dispatch | None = None
+    spooled: IngestLog | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def ingest(self) -> IngestLog:
+        """Where alerts come in: straight into the database, unless there is a spool for when it refuses."""
+        return self.spooled or Direct(self.desk)
 
     async def start(self) -> None:
         """The engine turns and the sources are watched from now on. What an earlier process had in hand is taken up."""
@@ -71,6 +78,7 @@ class House:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.ingest.close()
         with suppress(OSError):
             await self.channels.close()
 

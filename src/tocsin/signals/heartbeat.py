@@ -83,6 +83,11 @@ def told_apart(alerts: Sequence[Alert], heartbeats: Sequence[Heartbeat]) -> tupl
     return kept, tuple(heard)
 
 
+def beat(*names: str, at: datetime) -> dict[str, str]:
+    """What is written when each of these was heard `at`: settings, by name."""
+    return {_setting(name): at.isoformat() for name in names}
+
+
 class HeartbeatWatch:
     """A watcher of one heartbeat. `firing` are alerts that an earlier run left firing."""
 

@@ -27,7 +27,7 @@ from tocsin.incident.alert import Alert
 from tocsin.incident.errors import PermissionRefused
 from tocsin.incident.policy import Role
 from tocsin.signals import alertmanager, datadog, generic, grafana, healthchecks, mapped, sentry, sns, uptime_kuma
-from tocsin.signals.heartbeat import Beats, told_apart
+from tocsin.signals.heartbeat import beat, told_apart
 from tocsin.web.auth import authorization, basic_password, house_of
 from tocsin.web.errors import Unauthenticated
 
@@ -83,10 +83,7 @@ async def hand_over(house: House, alerts: list[Alert]) -> list[Receipt]:
             "sns_topic_to_confirm", topic=asking.labels.get("topic"), see=f"/api/v1/alerts?q={sns.CONFIRMATION}"
         )
     kept, beaten = told_apart(alerts, heartbeats(house.settings))
-    receipts = await house.desk.receive(kept)
-    if beaten:
-        await Beats(house.core).hear(*beaten)
-    return receipts
+    return await house.ingest.take(kept, beat(*beaten, at=house.desk.now()))
 
 
 async def authorize(request: Request, house: House, secret: str | None = None) -> None:

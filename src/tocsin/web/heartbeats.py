@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from tocsin.bootstrap.house import House
 from tocsin.engine.errors import NotFound
-from tocsin.signals.heartbeat import Beats
+from tocsin.signals.heartbeat import beat
 from tocsin.web.alerts import authorize
 from tocsin.web.auth import house_of
 from tocsin.web.opsgenie import Call, Handler, let_in
@@ -32,12 +32,14 @@ async def _ping(request: Request) -> Response:
     house = house_of(request)
     await authorize(request, house)
     name = _known(house, request.path_params["name"])
-    at = await Beats(house.core).hear(name)
+    at = house.desk.now()
+    await house.ingest.take((), beat(name, at=at))
     return JSONResponse({"name": name, "at": at.isoformat().replace("+00:00", "Z")})
 
 
 async def _ping_of_opsgenie(call: Call) -> Response:
-    await Beats(call.house.core).hear(_known(call.house, call.request.path_params["name"]))
+    name = _known(call.house, call.request.path_params["name"])
+    await call.house.ingest.take((), beat(name, at=call.now))
     return call.answered(202, result="PONG - Heartbeat received")
 
 

@@ -56,8 +56,13 @@ class Call:
 
     request: Request
     house: House
-    alerts: AlertDesk
     begun: float
+
+    @property
+    def alerts(self) -> AlertDesk:
+        """Raises Unavailable while alerts wait that came before: what is asked may be about one of them."""
+        self.house.ingest.settled()
+        return AlertDesk(self.house.core, self.house.desk.services)
 
     @property
     def now(self) -> datetime:
@@ -117,7 +122,7 @@ def let_in(handle: Handler) -> Callable[[Request], Awaitable[Response]]:
         try:
             scheme, given = authorization(request)
             await authorize(request, house, given if scheme == GENIE_KEY else None)
-            return await handle(Call(request, house, AlertDesk(house.core, house.desk.services), begun))
+            return await handle(Call(request, house, begun))
         except SignalError as exc:
             return _refused(422, str(exc), begun, errors={exc.field or "body": exc.reason})
         except Unauthenticated as exc:

@@ -71,10 +71,12 @@ def _taking(decode: Decoder, accepted: Form) -> Callable[[Request], Awaitable[Re
 
 async def _carry_out(house: House, event: Event) -> None:
     """An event for a key that nobody knows is taken and does nothing, as with PagerDuty."""
-    alerts = AlertDesk(house.core, house.desk.services)
     if event.alert is not None:
         await hand_over(house, [event.alert])
-    elif event.action is Action.ACKNOWLEDGE:
+        return
+    house.ingest.settled()  # it may be about an alert that is not taken in yet
+    alerts = AlertDesk(house.core, house.desk.services)
+    if event.action is Action.ACKNOWLEDGE:
         await alerts.acknowledge(event.fingerprint, Actor(event.actor), via=pagerduty.SOURCE)
     else:
         await alerts.resolve(event.fingerprint)
