@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
+from databases import elsewhere
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,13 +23,6 @@ from tocsin.store.tx import Tx
 NOW = datetime(2026, 1, 5, 3, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=30)
 KINDS = ("send", "execute", "mitigate")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(f"sqlite:///{tmp_path}/tocsin.db")
-    yield store
-    store.close()
 
 
 def opened(number: int = 1, *, title: str = "Checkout is down", service: str = "shop") -> e.Entry:
@@ -140,11 +131,8 @@ def test_a_timeline_of_5000_events_loses_nothing(store: Store) -> None:
 
 def test_an_event_of_a_newer_version_is_left_out_and_the_rest_goes_on(store: Store) -> None:
     store.write(keep).result()
-    with closing(sqlite3.connect(store.path, isolation_level=None)) as newer:
-        newer.execute(
-            "INSERT INTO event (incident_id, seq, at, actor, data) VALUES ('id1', 2, 0, 'x', ?)",
-            ('{"type": "Foreseen", "by": "a later version"}',),
-        )
+    newer = '{"type": "Foreseen", "by": "a later version"}'
+    elsewhere(store.url, f"INSERT INTO event (incident_id, seq, at, actor, data) VALUES ('id1', 2, 0, 'x', '{newer}')")
     store.write(lambda tx: tx.append("id1", [e.Entry(3, NOW, "Ana", e.Noted("after it"))])).result()
     timeline = store.read(lambda tx: tx.timeline("id1"))
     assert [x.seq for x in timeline] == [1, 3]

@@ -10,7 +10,7 @@ import httpx
 
 from tocsin.bootstrap.edition import keep, read_edition
 from tocsin.bootstrap.hands import RunnerWatch, dispatching, hands
-from tocsin.bootstrap.house import House, SystemClock
+from tocsin.bootstrap.house import House
 from tocsin.bootstrap.reloading import Reloading
 from tocsin.bootstrap.watchers import watchers
 from tocsin.channels.console import Console
@@ -21,6 +21,7 @@ from tocsin.config import Settings
 from tocsin.engine.core import Core
 from tocsin.engine.credentials import Credentials
 from tocsin.engine.desk import Desk
+from tocsin.engine.following import Following
 from tocsin.engine.intake import Service
 from tocsin.engine.loop import Engine
 from tocsin.engine.policies import Policies
@@ -32,11 +33,12 @@ from tocsin.evidence.prometheus import Prometheus
 from tocsin.feeds import feeds
 from tocsin.incident.alert import Alert, AlertStatus
 from tocsin.store.database import Store
+from tocsin.store.tx import Tx
 
 
 def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> House:
     """The house of these settings on an open database. Raises SettingsError with every reason."""
-    clock = clock or SystemClock()
+    clock = clock or store.clock
     calendars = cache(partial(feeds, settings))
     edition = read_edition(settings, calendars)
     policy = edition.policy
@@ -46,7 +48,7 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
     core = Core(store, policies, channels, clock, meters=store.meters)
     secret_key = settings.secret_key.get_secret_value() if settings.secret_key else _kept_secret(store)
     signer = Signer(secret_key, settings.public_url)
-    owner = secrets.token_hex(8)
+    owner = store.replica
     prometheus = (
         Prometheus(settings.sources.prometheus.url, httpx.AsyncClient()) if settings.sources.prometheus else None
     )
@@ -70,7 +72,7 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
         channels=channels,
         signer=signer,
         credentials=Credentials(core, secret_key),
-        database=str(store.path),
+        database=store.name,
         alert_token=settings.sources.alerts.token.get_secret_value() if settings.sources.alerts.token else None,
         dispatch=dispatch,
     )
@@ -85,7 +87,8 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
     )
     if dispatch is not None:
         sources.append(RunnerWatch(dispatch, house.troubles).run)
-    house.background = (*sources, Reloading(house, edition, store=store, calendars=calendars).run)
+    reloading = Reloading(house, edition, store=store, calendars=calendars)
+    house.background = (*sources, Following(core, store.listen).run, reloading.run)
     return house
 
 
@@ -106,12 +109,15 @@ def _channels(settings: Settings) -> list[Channel]:
 
 def _kept_secret(store: Store) -> str:
     """The key that signs links, made once and kept with the database unless the settings give one."""
-    kept = store.read(lambda tx: tx.setting("secret_key"))
-    if kept is None:
-        kept = secrets.token_urlsafe(32)
-        made = kept
-        store.write(lambda tx: tx.put_setting("secret_key", made)).result()
-    return kept
+    made = secrets.token_urlsafe(32)
+
+    def keep_one(tx: Tx) -> str:
+        kept = tx.setting("secret_key")
+        if kept is None:  # of replicas that start together, one's counts for all
+            tx.put_setting("secret_key", made)
+        return kept or made
+
+    return store.write(keep_one).result()
 
 
 def _left_firing(store: Store) -> list[Alert]:

@@ -147,7 +147,7 @@ def anchored(url: str, folder: Path) -> str:
 
 def _database(value: SecretStr, info: ValidationInfo) -> SecretStr:
     url = value.get_secret_value()
-    if not re.match(r"sqlite(\+\w+)?://(/|$)", url) and not re.match(r"postgresql(\+\w+)?://.", url):
+    if not re.match(r"sqlite(\+\w+)?://(/|$)", url) and not re.match(r"postgres(ql)?(\+\w+)?://.", url):
         raise wrong('is not a database: write it like "sqlite:///tocsin.db" or "postgresql://user@host/name"')
     return SecretStr(anchored(url, info.context.folder)) if isinstance(info.context, Surroundings) else value
 

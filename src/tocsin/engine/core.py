@@ -16,6 +16,7 @@ from tocsin.engine.errors import Unavailable
 from tocsin.engine.ledger import Addressing, Ledger
 from tocsin.engine.live import Live
 from tocsin.engine.meters import Meters
+from tocsin.engine.once import Once
 from tocsin.engine.policies import Policies
 from tocsin.engine.ports import Clock
 from tocsin.engine.storage import Storage, Transaction
@@ -84,6 +85,7 @@ class Core:
         self.addressing = addressing
         self.clock = clock
         self.live = Live()
+        self.once: Once | None = None
         self._subscribers: set[asyncio.Queue[Committed | None]] = set()
         self._wakers: list[asyncio.Event] = []
         self._asked: list[_Asked] = []
@@ -184,6 +186,20 @@ class Core:
             while (committed := await queue.get()) is not None:
                 yield committed
 
+    @property
+    def followed(self) -> bool:
+        """Whether anybody follows."""
+        return bool(self._subscribers)
+
+    def tell(self, committed: Sequence[Committed]) -> None:
+        """Tells who follows of entries that another replica has committed."""
+        self._tell(committed)
+
+    def wake(self) -> None:
+        """Something may have become due, or may be claimed: who waits for work looks."""
+        for waker in self._wakers:
+            waker.set()
+
     def stop_followers(self) -> None:
         self.live.close()
         for queue in self._subscribers:
@@ -199,10 +215,11 @@ class Core:
             self._subscribers.discard(queue)
 
     def _tell(self, committed: Sequence[Committed]) -> None:
+        if self.once is not None:
+            committed = [one for one in committed if self.once.first_time(one.incident.id, one.entry.seq)]
         if not committed:
             return
-        for waker in self._wakers:
-            waker.set()
+        self.wake()
         for queue in tuple(self._subscribers):
             if queue.qsize() > BEHIND:
                 queue.put_nowait(None)

@@ -114,6 +114,10 @@ class Live:
         if scene is not None:
             self._tell(scene, RunEnded(status))
 
+    def running(self) -> tuple[tuple[str, str], ...]:
+        """The keys of what runs in this process and was not stopped."""
+        return tuple(key for key, scene in self._scenes.items() if scene.task is not None and not scene.stopped)
+
     # the desk's side
 
     def stop(self, key: tuple[str, str]) -> bool:

@@ -25,7 +25,7 @@ from tocsin.store.tx import Tx
 from tocsin.store.writer import Writer
 
 T = TypeVar("T")
-BUSY_SECONDS = 2.0
+BUSY_SECONDS = 5.0
 GOODBYE_SECONDS = 5.0
 _POSTGRES = ("postgresql", "postgres")
 
@@ -41,7 +41,7 @@ class Store:
         """Opens and migrates. Raises StoreError with the remedy when the database cannot be used.
 
         `serving` claims an embedded file: two servers on one would page everybody twice. A shared database it tells
-        that one more replica lives. `busy_seconds` is how long to wait for another process's transaction on a file.
+        that one more replica lives. `busy_seconds` is how long to wait for another process's transaction.
         """
         self.url = url
         self.meters = Meters()
@@ -49,7 +49,7 @@ class Store:
         self._lock: Lock | None = None
         self._database: Sqlite | Postgres
         if parsed.get_backend_name() in _POSTGRES:
-            self._database = Postgres(parsed)
+            self._database = Postgres(parsed, busy_seconds=busy_seconds)
         else:
             self._database = Sqlite(parsed, busy_seconds=busy_seconds)
             self._lock = Lock(self._database.path) if serving else None

@@ -43,7 +43,7 @@ _SESSION: dict[str, str] = {
     "client_connection_check_interval": "1000",
 }
 """The server's side of the same. A replica that froze with the pen in hand loses it after two seconds."""
-_WRITING: dict[str, str] = {"lock_timeout": "5000", "statement_timeout": "30000"}
+_WRITING: dict[str, str] = {"statement_timeout": "30000"}
 _READING: dict[str, str] = {"default_transaction_read_only": "on", "statement_timeout": "15000"}
 _SETTLE_SECONDS = 5.0
 
@@ -51,14 +51,15 @@ _SETTLE_SECONDS = 5.0
 class Postgres:
     """A database on a server, shared with other replicas."""
 
-    def __init__(self, url: URL) -> None:
-        """Connects to nothing yet. Raises StoreError when no database is named."""
+    def __init__(self, url: URL, *, busy_seconds: float) -> None:
+        """Connects to nothing yet. `busy_seconds` is how long to wait for the pen. Raises StoreError for no name."""
         self.url = url.set(drivername="postgresql+psycopg")
         self.name = shown(url)
         if not url.database:
             raise StoreError(f"database {self.name} names no database: write {self.name.rstrip('/')}/tocsin")
         self.clock = DatabaseClock()
-        self.writing = _engine(self.url, _SESSION | _WRITING, pool_size=1, max_overflow=0)
+        patience = {"lock_timeout": str(round(busy_seconds * 1000))}
+        self.writing = _engine(self.url, _SESSION | _WRITING | patience, pool_size=1, max_overflow=0)
         self.reading = _engine(self.url, _SESSION | _READING, pool_size=4, max_overflow=8)
         event.listen(self.writing, "begin", self._take_pen)
 

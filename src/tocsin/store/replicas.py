@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import Connection, delete, or_, select, update
 
+from tocsin.incident.events import Entry
+from tocsin.incident.state import Incident
+from tocsin.store import rows
 from tocsin.store import schema as t
 from tocsin.store.times import from_db, to_db
 
@@ -35,6 +40,20 @@ class Replicas:
         c = t.replica.c
         rows = self._c.execute(select(c.id, c.version, c.started_at, c.beat_at).order_by(c.started_at, c.id))
         return [Replica(r.id, r.version, from_db(r.started_at), from_db(r.beat_at)) for r in rows]
+
+    def news(self, after: int, limit: int) -> list[tuple[int, Incident, Entry | None]]:
+        """What was committed beyond a position in the stream of all incidents, in order: each entry with its position,
+        its incident as it is now, and None for an entry that this version does not know."""
+        c = t.event.c
+        wanted = (
+            select(c.position, t.incident.c.state, c.seq, c.at, c.actor, c.data)
+            .join(t.incident, t.incident.c.id == c.incident_id)
+            .where(c.position > after)
+            .order_by(c.position)
+            .limit(limit)
+        )
+        found: Sequence[Any] = self._c.execute(wanted).all()
+        return [(row.position, rows.STATE.decode(row.state), rows.entry(row)) for row in found]
 
     def bury(self, replica: str, now: datetime) -> int:
         """It is gone: what it had in hand can be taken up at once. How many pieces of work that are."""
