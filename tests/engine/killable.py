@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
-from engines import ANA, BEN, Plant, alert, document, policy, until
+from engines import ANA, BEN, Plant, alert, document, parts, policy, until
 from msgspec.structs import replace
 
 from tocsin.engine.errors import NotFound
@@ -51,7 +51,8 @@ class Written(RecordingChannel):
 
     async def deliver(self, message: Message) -> None:
         await asyncio.sleep(0.01)
-        self._log.say("sent", message.kind, int(message.possible_duplicate), message.idempotency_key)
+        for one in parts(message):
+            self._log.say("sent", message.kind, int(message.possible_duplicate), one.idempotency_key)
         await asyncio.sleep(0.01)
 
 

@@ -106,7 +106,7 @@ async def test_the_story_as_it_goes_when_nobody_dies(folder: Path) -> None:
     world = Mortals(folder / "tocsin.db")
     taken = await whole(world)
     await world.end()
-    assert 40 < taken < LONGEST
+    assert 25 < taken < LONGEST
 
 
 @pytest.mark.parametrize(

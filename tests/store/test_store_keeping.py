@@ -227,7 +227,9 @@ def test_a_lease_that_ran_out_comes_back_as_uncertain_and_its_first_owner_is_fen
     assert store.write(lambda tx: claim(tx, now=LATER - timedelta(microseconds=1), owner="two")).result() == []
     assert store.write(lambda tx: claim(tx, now=LATER, owner="two")).result() == [("a", 2, True)]
     assert store.write(lambda tx: tx.finish(1, owner="one", state="done")).result() is False
-    assert store.write(lambda tx: tx.renew(1, owner="one", lease_until=LATER)).result() is False
+    later = LATER + timedelta(hours=1)
+    store.write(lambda tx: tx.renew_all([1], owner="one", lease_until=later)).result()
+    assert store.read(lambda tx: tx.next_work_at()) == LATER + timedelta(seconds=30)
     assert store.write(lambda tx: tx.finish(1, owner="two", state="done")).result() is True
     assert store.read(lambda tx: tx.work_counts()) == {"done": 1}
 

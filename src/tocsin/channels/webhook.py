@@ -7,10 +7,11 @@ import hmac
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from tocsin.channels.http import TIMEOUT, Poster
 from tocsin.channels.text import clean, one_line
-from tocsin.engine.ports import Brief, Message
+from tocsin.engine.ports import Brief, Bundled, Message
 
 SIGNATURE = "X-Tocsin-Signature"
 IDEMPOTENCY = "Idempotency-Key"
@@ -23,7 +24,8 @@ class Addressee(Struct, frozen=True):
 
 class Posted(Struct, frozen=True):
     """The body. `to` is null for what concerns the whole team; `acknowledge_url` is there on pages alone, `approve_url`
-    where this person may decide a proposed mitigation."""
+    where this person may decide a proposed mitigation. `bundle` is there when it stands for several messages: all of
+    them, the severest first."""
 
     kind: str
     idempotency_key: str
@@ -34,6 +36,7 @@ class Posted(Struct, frozen=True):
     possible_duplicate: bool
     acknowledge_url: str | UnsetType = UNSET
     approve_url: str | UnsetType = UNSET
+    bundle: tuple[Bundled, ...] | UnsetType = UNSET
 
 
 class Webhook:
@@ -63,24 +66,28 @@ class Webhook:
 
 def posted(message: Message) -> Posted:
     """The message in the words of the webhook's contract."""
-    incident = message.incident
     return Posted(
         kind=message.kind,
         idempotency_key=clean(message.idempotency_key),
-        incident=Brief(
-            id=incident.id,
-            number=incident.number,
-            title=one_line(incident.title),
-            severity=one_line(incident.severity),
-            status=one_line(incident.status),
-            link=incident.link,
-        ),
+        incident=_shown(message.incident),
         to=Addressee(one_line(message.to.role), message.to.person.id) if message.to else None,
         subject=one_line(message.subject),
         text=clean(message.text),
         possible_duplicate=message.possible_duplicate,
         acknowledge_url=message.acknowledge_url or UNSET,
         approve_url=message.approve_url or UNSET,
+        bundle=tuple(replace(b, incident=_shown(b.incident)) for b in message.bundle) or UNSET,
+    )
+
+
+def _shown(incident: Brief) -> Brief:
+    return Brief(
+        id=incident.id,
+        number=incident.number,
+        title=one_line(incident.title),
+        severity=one_line(incident.severity),
+        status=one_line(incident.status),
+        link=incident.link,
     )
 
 

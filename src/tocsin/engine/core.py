@@ -146,7 +146,7 @@ class Core:
     def _one(self, tx: Transaction, job: Callable[[Ledger], Any], now: datetime) -> _Outcome:
         ledger = Ledger(tx, self.policies, self.addressing, now=now)
         try:
-            with tx.stage():
+            with ledger.attempt():
                 result = job(ledger)
         except Unavailable:
             raise
@@ -154,11 +154,13 @@ class Core:
             return _Outcome(None, (), exc)
         return _Outcome(result, [Committed(incident, entry) for incident, entry in ledger.appended])
 
-    async def record(self, job: Callable[[Ledger], T]) -> T:
+    async def record(
+        self, job: Callable[[Ledger], T], *, foresee: Foresee | None = None, about: object = None
+    ) -> T:  # fmt: skip
         """Like `transact`, for what was done outside already: tried again for as long as the database refuses."""
         while True:
             try:
-                return await self.transact(job)
+                return await self.transact(job, foresee=foresee, about=about)
             except Unavailable as exc:
                 log.warning("not_recorded_yet", reason=str(exc))
                 await asyncio.sleep(AGAIN_SECONDS)

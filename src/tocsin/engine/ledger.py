@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from tocsin.engine.errors import NotFound
 from tocsin.engine.policies import Policies
@@ -77,6 +80,26 @@ class Ledger:
 
     def context(self, incident: Incident, actor: Actor) -> Context:
         return Context(self.now, actor, self.policies.of(incident))
+
+    def fall_back(self, incident: Incident, send: Send) -> Sequence[str]:
+        """Sends a page that one channel failed to carry by the channels that its first ways left out; their names."""
+        first = self._addressing.channels_for(send)
+        others = [n for n in self._addressing.channels_for(replace(send, ways=())) if n not in first]
+        to = send.person or "team"
+        rows = [(f"{incident.id}:{send.key}:{to}:{name}", name, send) for name in others]
+        self.tx.enqueue(incident.id, rows, now=self.now)
+        return others
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """What is appended inside is undone alone when it raises."""
+        before = len(self.appended)
+        try:
+            with self.tx.stage():
+                yield
+        except BaseException:
+            del self.appended[before:]
+            raise
 
     def touch(self, incident: Incident) -> None:
         """Has the incident's next due time written even when nothing happened to it."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from tocsin.engine.bundling import Way
 from tocsin.engine.core import Core
+from tocsin.engine.errors import Unavailable
 from tocsin.engine.ledger import Ledger
-from tocsin.engine.records import WorkItem
+from tocsin.engine.records import Agenda, WorkItem
 from tocsin.engine.running import StepWorker
-from tocsin.engine.sending import Sender
+from tocsin.engine.sending import Sender, Unreadable
 from tocsin.incident import clock
 from tocsin.incident.deadlines import next_due
 from tocsin.incident.events import RunFinished
@@ -22,7 +24,7 @@ from tocsin.incident.policy import TOCSIN
 from tocsin.incident.work import Execute, Send
 
 log = structlog.get_logger()
-LONGEST_NAP = 1.0
+LONGEST_NAP, SHORTEST_NAP = 1.0, 0.005
 BATCH = 200
 LEASE = timedelta(seconds=30)
 RENEW_SECONDS = 10.0
@@ -45,7 +47,8 @@ class Engine:
         self._sender = sender
         self._worker = worker
         self._owner = owner
-        self._in_hand: dict[asyncio.Task[None], WorkItem] = {}
+        self._in_hand: dict[asyncio.Task[None], tuple[WorkItem, ...]] = {}
+        self._renewed_at = datetime.min.replace(tzinfo=UTC)
         self._waker: asyncio.Event | None = None
         self.alive: datetime | None = None
 
@@ -62,11 +65,15 @@ class Engine:
         finally:
             await self.stop_work()
 
-    async def step(self) -> None:
-        """One turn: what is due is decided, what is owed is begun."""
-        await self.tick()
-        for kind, most in POOLS.items():
-            await self._claim(kind, most)
+    async def step(self) -> bool:
+        """One turn: what is due is decided, what is owed is begun. Whether there was anything to do."""
+        return await self._act(await self.agenda())
+
+    async def agenda(self) -> Agenda:
+        """What is owed and when, without what no hand is free for and what should gather a moment longer."""
+        kinds = [kind for kind, most in POOLS.items() if self._busy(kind) < most]
+        busy = self._left_alone()
+        return await self.core.read(lambda tx: tx.agenda(kinds, busy))
 
     def wake(self) -> None:
         """Has the running engine look again at once what is due."""
@@ -76,7 +83,7 @@ class Engine:
     @property
     def in_hand(self) -> tuple[WorkItem, ...]:
         """The work begun and not ended, oldest first."""
-        return tuple(self._in_hand.values())
+        return tuple(item for items in self._in_hand.values() for item in items)
 
     async def stop_work(self) -> None:
         """Stops what is in hand; its leases tell the next start to take it up."""
@@ -92,77 +99,107 @@ class Engine:
         waker.clear()
         began = time.perf_counter()
         try:
-            await self.step()
+            agenda = await self.agenda()
+            did = await self._act(agenda)
             self.core.meters.turned(time.perf_counter() - began)
-            nap = await self._nap()
+            nap = 0.0 if did else self._nap(agenda)
         except Exception as exc:  # noqa: BLE001  the barrier: a database that refuses now must not end the clock
             log.error("engine_turn_failed", reason=str(exc))
             self.core.meters.turn_failed()
             nap = LONGEST_NAP
-        with suppress(TimeoutError):
-            # not wait_for, which in Python 3.11 forgets a cancellation that arrives with the wake
-            async with asyncio.timeout(nap):
-                await waker.wait()
+        if nap:
+            with suppress(TimeoutError):
+                # not wait_for, which in Python 3.11 forgets a cancellation that arrives with the wake
+                async with asyncio.timeout(nap):
+                    await waker.wait()
+
+    async def _act(self, agenda: Agenda) -> bool:
+        """Decides and begins what the agenda says is due, in one transaction. Whether there was anything."""
+        now = self.core.clock.now()
+        due = agenda.due is not None and agenda.due <= now
+        claimable = due or any(at <= now for at in agenda.work.values())
+        jobs = [*([self.tick()] if due else []), *([self._take()] if claimable else [])]
+        done = await asyncio.gather(*jobs)
+        self.alive = self.core.clock.now()
+        return any(done)
 
     async def tick(self) -> int:
-        """Decides everything that is due; how many incidents moved."""
-        now = self.core.clock.now()
-        due = await self.core.read(lambda tx: tx.due(now, BATCH))
-        for id_ in due:
-            await self._fire(id_)
+        """Decides everything that is due, up to `BATCH`; how many incidents moved."""
+        owed = await self.core.transact(self._fire_due)
         self.alive = self.core.clock.now()
-        return len(due)
+        self._measure(owed)
+        return len(owed)
 
-    async def _fire(self, incident_id: str) -> None:
-        def fire(ledger: Ledger) -> datetime | None:
-            incident = ledger.get(incident_id)
-            owed = next_due(incident, ledger.policies.of(incident))
-            for _ in range(ROUNDS):
-                happened = clock.due(incident, ledger.context(incident, TOCSIN))
-                if not happened:
-                    break
-                incident = ledger.append(incident, happened, actor=TOCSIN.name)
-            ledger.touch(incident)
-            return owed
+    async def _take(self) -> int:
+        """Begins what there are free hands for; how many pieces of work."""
+        items = await self.core.transact(self._claimer())
+        self._begin(items)
+        return len(items)
 
-        try:
-            owed = await self.core.transact(fire)
-        except Exception:  # the barrier: one bad incident must not stop the paging of the rest
-            log.exception("incident_stuck", incident=incident_id)
-            await self.core.transact(lambda ledger: ledger.postpone(incident_id, AFTER_TROUBLE))
-            return
-        if owed is not None:
-            self.core.meters.decided((self.core.clock.now() - owed).total_seconds())
+    def _measure(self, owed: Sequence[datetime | None]) -> None:
+        now = self.core.clock.now()
+        for at in owed:
+            if at is not None:
+                self.core.meters.decided((now - at).total_seconds())
+
+    def _fire_due(self, ledger: Ledger) -> list[datetime | None]:
+        """Each incident that is due moved on; when each was owed. One that cannot be decided is looked at later."""
+        fired = []
+        for id_ in ledger.tx.due(ledger.now, BATCH):
+            try:
+                with ledger.attempt():
+                    fired.append(_fire(ledger, id_))
+            except Unavailable:
+                raise
+            except Exception:  # the barrier: one bad incident must not stop the paging of the rest
+                log.exception("incident_stuck", incident=id_)
+                ledger.postpone(id_, AFTER_TROUBLE)
+                fired.append(None)
+        return fired
 
     # work
 
-    async def _claim(self, kind: str, most: int) -> None:
-        free = most - self._busy(kind)
-        now = self.core.clock.now()
-        due = await self.core.read(lambda tx: tx.next_work_at((kind,)))
-        if free <= 0 or due is None or due > now:
-            return
-
-        in_hand = self.in_hand
+    def _claimer(self) -> Callable[[Ledger], list[WorkItem]]:
+        """A job that takes what the hands that are free now can begin."""
+        free = {kind: most - self._busy(kind) for kind, most in POOLS.items() if self._busy(kind) < most}
+        in_hand, busy, renewed_at = [item.id for item in self.in_hand], self._left_alone(), self._renewed_at
 
         def claim(ledger: Ledger) -> list[WorkItem]:
             until = ledger.now + LEASE
-            for item in in_hand:  # after a pause of the machine our own leases have run out too
-                ledger.tx.renew(item.id, owner=self._owner, lease_until=until)
-            return ledger.tx.claim(now=ledger.now, lease_until=until, owner=self._owner, kinds=(kind,), limit=free)
+            if in_hand and ledger.now - renewed_at > LEASE / 2:
+                # after a pause of the machine our own leases have run out too
+                ledger.tx.renew_all(in_hand, owner=self._owner, lease_until=until)
+            return [
+                item
+                for kind, hands in free.items()
+                for item in ledger.tx.claim(
+                    now=ledger.now, lease_until=until, owner=self._owner, kinds=(kind,), limit=hands, busy=busy
+                )
+            ]
 
-        for item in await self.core.transact(claim):
-            self._start(item)
+        return claim
+
+    def _left_alone(self) -> Collection[Way]:
+        """The ways that a message is on just now, or that more should gather for."""
+        under_way = {(item.channel, item.bundle) for item in self.in_hand if item.bundle}
+        return under_way | self._sender.pace.held(self.core.clock.now()).keys()
 
     def _busy(self, kind: str) -> int:
-        return sum(type(item.work).__name__.lower() == kind for item in self._in_hand.values())
+        return sum(_kind(items[0]) == kind for items in self._in_hand.values())
 
-    def _start(self, item: WorkItem) -> None:
-        if item.attempt == 1:
-            late = self.core.clock.now() - item.created_at
-            self.core.meters.begun(type(item.work).__name__.lower(), late.total_seconds())
-        task = asyncio.create_task(self._do(item))
-        self._in_hand[task] = item
+    def _begin(self, items: Sequence[WorkItem]) -> None:
+        """Each hand-over on its own: what is bundled together goes together."""
+        self._renewed_at = self.core.clock.now()
+        shares: dict[object, list[WorkItem]] = {}
+        for item in items:
+            shares.setdefault((item.channel, item.bundle) if item.bundle else item.id, []).append(item)
+            self.core.meters.begun(_kind(item), (self._renewed_at - item.due_at).total_seconds())
+        for share in shares.values():
+            self._start(share)
+
+    def _start(self, items: Sequence[WorkItem]) -> None:
+        task = asyncio.create_task(self._do(items))
+        self._in_hand[task] = tuple(items)
 
         def ended(_: asyncio.Task[None]) -> None:
             del self._in_hand[task]
@@ -170,32 +207,38 @@ class Engine:
 
         task.add_done_callback(ended)
 
-    async def _do(self, item: WorkItem) -> None:
-        keeper = asyncio.create_task(self._keep(item))
+    async def _do(self, items: Sequence[WorkItem]) -> None:
+        keeper = asyncio.create_task(self._keep(items))
         try:
-            await self._work_of(item)()
+            await self._work_of(items)
         except Exception as exc:
-            log.exception("work_failed", work=item.id, kind=type(item.work).__name__)
-            await self._give_back(item, str(exc))
+            failed = exc.items if isinstance(exc, Unreadable) else items
+            log.exception("work_failed", work=failed[0].id, kind=_kind(failed[0]))
+            for item in failed:
+                await self._give_back(item, str(exc))
         finally:
             keeper.cancel()
 
-    def _work_of(self, item: WorkItem) -> Callable[[], Coroutine[None, None, None]]:
-        work = item.work
+    async def _work_of(self, items: Sequence[WorkItem]) -> None:
+        item, work = items[0], items[0].work
         if isinstance(work, Send):
-            return lambda: self._sender.do(item, work)
-        if isinstance(work, Execute):
-            return lambda: self._worker.run(item, work.run)
-        return lambda: self._worker.mitigate(item, work.approval)
+            await self._sender.do(items)
+        elif isinstance(work, Execute):
+            await self._worker.run(item, work.run)
+        else:
+            await self._worker.mitigate(item, work.approval)
 
-    async def _keep(self, item: WorkItem) -> None:
-        """Renews the lease of long work."""
+    async def _keep(self, items: Sequence[WorkItem]) -> None:
+        """Renews the leases of long work."""
+        ids = [item.id for item in items]
+
+        def renew(ledger: Ledger) -> None:
+            ledger.tx.renew_all(ids, owner=self._owner, lease_until=ledger.now + LEASE)
+
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             with suppress(Exception):
-                await self.core.transact(
-                    lambda ledger: ledger.tx.renew(item.id, owner=self._owner, lease_until=ledger.now + LEASE)
-                )
+                await self.core.transact(renew)
 
     async def _give_back(self, item: WorkItem, reason: str) -> None:
         """To be tried again soon; how far it came is not known. A run that breaks each time ends as failed."""
@@ -213,12 +256,28 @@ class Engine:
         with suppress(Exception):
             await self.core.transact(give_back)
 
-    async def _nap(self) -> float:
-        """Seconds until something is due, at most `LONGEST_NAP`."""
-        free = [kind for kind, most in POOLS.items() if self._busy(kind) < most]
-        times = await self.core.read(lambda tx: (tx.next_due_at(), tx.next_work_at(free)))
+    def _nap(self, agenda: Agenda) -> float:
+        """Seconds until something is due, or may leave, at most `LONGEST_NAP`."""
+        now = self.core.clock.now()
+        times = [agenda.due, *agenda.work.values(), *self._sender.pace.held(now).values()]
         soonest = min((t for t in times if t is not None), default=None)
         if soonest is None:
             return LONGEST_NAP
-        seconds = (soonest - self.core.clock.now()).total_seconds()
-        return min(LONGEST_NAP, max(0.005, seconds))
+        return min(LONGEST_NAP, max(SHORTEST_NAP, (soonest - now).total_seconds()))
+
+
+def _fire(ledger: Ledger, incident_id: str) -> datetime | None:
+    """Everything that the incident owes by now; when the first of it was owed."""
+    incident = ledger.get(incident_id)
+    owed = next_due(incident, ledger.policies.of(incident))
+    for _ in range(ROUNDS):
+        happened = clock.due(incident, ledger.context(incident, TOCSIN))
+        if not happened:
+            break
+        incident = ledger.append(incident, happened, actor=TOCSIN.name)
+    ledger.touch(incident)
+    return owed
+
+
+def _kind(item: WorkItem) -> str:
+    return type(item.work).__name__.lower()

@@ -36,7 +36,8 @@ class Agenda(Struct, frozen=True):
 
 class WorkItem(Struct, frozen=True):
     """Work to do, claimed by `owner` until `lease_until`. `attempt` counts from 1; `uncertain` means that an earlier
-    attempt may have succeeded without our knowing. Items of one `bundle` and channel may share a hand-over."""
+    attempt may have succeeded without our knowing. `due_at` is from when this attempt could be made. Items of one
+    `bundle` and channel may share a hand-over."""
 
     id: int
     incident_id: str
@@ -46,6 +47,7 @@ class WorkItem(Struct, frozen=True):
     attempt: int
     uncertain: bool
     created_at: datetime
+    due_at: datetime
     bundle: str = ""
 
 

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 
+from tocsin.engine.bundling import Pace, bundled
 from tocsin.engine.core import Core
+from tocsin.engine.errors import Unavailable
 from tocsin.engine.ledger import Ledger
+from tocsin.engine.letters import Letter, opened
 from tocsin.engine.ports import Brief, Channel, DeliveryError, Message, Recipient
 from tocsin.engine.records import WorkItem
 from tocsin.engine.signing import Signer
-from tocsin.incident import events as e
+from tocsin.engine.storage import Transaction
 from tocsin.incident.policy import Policy
-from tocsin.incident.state import Incident, Status
+from tocsin.incident.state import Incident
 from tocsin.incident.work import Send
 
 log = structlog.get_logger()
 TIMEOUT = 20.0
-FIRST_DELAY, LONGEST_DELAY = 2.0, 300.0
-ATTEMPTS = 12
-REPORTED = ("page", "notify")
-"""Kinds whose deliveries stand on the timeline; of the others only failures do."""
+
+
+class Unreadable(Exception):
+    """The incidents of these items cannot be read; whoever claimed them gives them back."""
+
+    def __init__(self, items: Sequence[WorkItem], why: Exception) -> None:
+        super().__init__(str(why))
+        self.items = items
 
 
 class Channels:
@@ -57,7 +62,7 @@ class Channels:
 
 
 class Sender:
-    """Delivers one claimed message."""
+    """Delivers claimed messages. `pace` is who should be left alone for a moment."""
 
     def __init__(
         self, core: Core, channels: Channels, signer: Signer, *, owner: str, timeout: float = TIMEOUT
@@ -68,80 +73,78 @@ class Sender:
         self._signer = signer
         self._owner = owner
         self._timeout = timeout
+        self.pace = Pace()
 
-    async def do(self, item: WorkItem, send: Send) -> None:
-        """Delivers, or says why not; always ends the claim. Raises nothing that a channel may raise."""
-        incident = await self._core.read(lambda tx: tx.incident(item.incident_id))
-        if incident is None or (send.only_while_open and not _still_wanted(incident, send)) or _decided(incident, send):
-            self._core.meters.delivered(item.channel, "unwanted")
-            await self._end(item, send, incident, failed=None, happened=())
-            return
+    async def do(self, items: Sequence[WorkItem]) -> None:
+        """Hands over what is still wanted of the items, as one message, or says why not; ends their claims.
+
+        The items go to one person by one channel, or it is a single one. Raises nothing that a channel may raise, and
+        Unreadable for those whose incident cannot be read, after all others were handed over.
+        """
+        ids = {item.incident_id for item in items}
+        incidents, broken = await self._core.read(lambda tx: _incidents(tx, ids))
+        letters = [opened(item, incidents[item.incident_id]) for item in items if item.incident_id in incidents]
+        if letters:
+            await self._sort(letters)
+        if broken:
+            raise Unreadable([item for item in items if item.incident_id in broken], next(iter(broken.values())))
+
+    async def _sort(self, letters: Sequence[Letter]) -> None:
+        wanted = [letter for letter in letters if letter.wanted]
+        late = [letter for letter in letters if not letter.wanted]
+        if late:
+            self._core.meters.deliveries.add(late[0].item.channel, "unwanted", times=len(late))
+            await self._end(late, lambda letter, ledger: letter.unwanted(ledger, self._owner))
+        if wanted:
+            await self._hand_over(wanted)
+
+    async def _hand_over(self, letters: Sequence[Letter]) -> None:
+        name = letters[0].item.channel
         began = time.perf_counter()
-        channel = self._channels.by_name.get(item.channel)
         try:
+            channel = self._channels.by_name.get(name)
             if channel is None:
-                raise DeliveryError(f"channel {item.channel} is not configured any more", permanent=True)
-            message = self._message(item, send, incident)
+                raise DeliveryError(f"channel {name} is not configured any more", permanent=True)
+            message = bundled([self._message(letter) for letter in letters])
             async with asyncio.timeout(self._timeout):
                 await channel.deliver(message)
         except DeliveryError as exc:
-            await self._failed(item, send, incident, exc)
-            return
+            await self._failed(letters, exc)
         except TimeoutError:
-            late = DeliveryError(f"no answer within {self._timeout:g} s")
-            await self._failed(item, send, incident, late, uncertain=True)
-            return
+            await self._failed(letters, DeliveryError(f"no answer within {self._timeout:g} s"), uncertain=True)
         except Exception as exc:
-            log.exception("channel_broke", channel=item.channel, key=item.idempotency_key)
-            broken = DeliveryError(f"internal error: {type(exc).__name__}")
-            await self._failed(item, send, incident, broken, uncertain=True)
-            return
-        self._core.meters.delivered(item.channel, "delivered", time.perf_counter() - began)
-        to = send.person or "team"
-        told = e.MessageDelivered(send.kind, item.channel, to, send.key)
-        await self._end(item, send, incident, failed=None, happened=(told,) if send.kind in REPORTED else ())
+            log.exception("channel_broke", channel=name, key=letters[0].item.idempotency_key)
+            await self._failed(letters, DeliveryError(f"internal error: {type(exc).__name__}"), uncertain=True)
+        else:
+            self._core.meters.delivered(name, "delivered", time.perf_counter() - began)
+            if letters[0].item.bundle:
+                self.pace.handed_over((name, letters[0].item.bundle), len(letters), self._core.clock.now())
+            await self._end(letters, lambda letter, ledger: letter.delivered(ledger, self._owner))
 
-    async def _failed(
-        self, item: WorkItem, send: Send, incident: Incident, failed: DeliveryError, *, uncertain: bool = False
-    ) -> None:  # fmt: skip
-        final = failed.permanent or item.attempt >= ATTEMPTS
-        words = failed.reason if final else f"{failed.reason}; trying again"
-        self._core.meters.delivered(item.channel, "failed" if final else "retried")
-        log.warning("delivery_failed", channel=item.channel, attempt=item.attempt, final=final, reason=failed.reason)
-        said = e.MessageFailed(send.kind, item.channel, send.person or "team", send.key, words)
-        happened = (said,) if final or item.attempt == 1 else ()
-        await self._end(item, send, incident, failed=failed, happened=happened, final=final, uncertain=uncertain)
+    async def _failed(self, letters: Sequence[Letter], failed: DeliveryError, *, uncertain: bool = False) -> None:
+        name, attempt = letters[0].item.channel, letters[0].item.attempt
+        final = all(letter.gives_up(failed) for letter in letters)
+        self._core.meters.delivered(name, "failed" if final else "retried")
+        log.warning("delivery_failed", channel=name, attempt=attempt, final=final, reason=failed.reason)
+        await self._end(letters, lambda letter, ledger: letter.failed(ledger, self._owner, failed, uncertain=uncertain))
 
-    async def _end(
-        self,
-        item: WorkItem,
-        send: Send,
-        incident: Incident | None,
-        *,
-        failed: DeliveryError | None,
-        happened: Sequence[e.Event],
-        final: bool = True,
-        uncertain: bool = False,
-    ) -> None:
-        def end(ledger: Ledger) -> None:
-            next_at = None if final or failed is None else ledger.now + _delay(item.attempt, failed.retry_after)
-            state = "done" if failed is None else ("failed" if final else "pending")
-            error = failed.reason if failed else ""
-            ended = ledger.tx.finish(
-                item.id, owner=self._owner, state=state, error=error, next_at=next_at, uncertain=uncertain
-            )
-            if not ended:
-                return
-            if incident is not None and happened:
-                ledger.append(ledger.get(incident.id), happened, actor="tocsin")
+    async def _end(self, letters: Sequence[Letter], end: Callable[[Letter, Ledger], None]) -> None:
+        """Ends the claims of all, in one transaction."""
 
-        await self._core.record(end)
+        def end_all(ledger: Ledger) -> None:
+            for letter in letters:
+                end(letter, ledger)
+
+        await self._core.record(end_all, foresee=_foresee, about=letters)
 
     def _approve_url(self, incident: Incident, send: Send) -> str | None:
         approval = incident.approval(send.approval) if send.approval else None
         return self._signer.approve_url(incident, send.person, approval) if approval and send.person else None
 
-    def _message(self, item: WorkItem, send: Send, incident: Incident) -> Message:
+    def _message(self, letter: Letter) -> Message:
+        item, send, incident = letter.item, letter.send, letter.incident
+        if incident is None:
+            raise DeliveryError("its incident cannot be found", permanent=True)
         policy = self._core.policies.of(incident)
         person = policy.roster.person(send.person) if send.person else None
         link = policy.link.format(number=incident.number)
@@ -161,10 +164,25 @@ class Sender:
         )
 
 
-def _decided(incident: Incident, send: Send) -> bool:
-    """Whether the message asks for a decision that has been taken meanwhile."""
-    approval = incident.approval(send.approval) if send.approval else None
-    return approval is not None and approval.status != "pending"
+def _incidents(tx: Transaction, ids: Collection[str]) -> tuple[dict[str, Incident | None], dict[str, Exception]]:
+    """The incidents, and why the others cannot be read: one that is broken must not keep the rest from being told."""
+    found: dict[str, Incident | None] = {}
+    broken: dict[str, Exception] = {}
+    for id_ in ids:
+        try:
+            found[id_] = tx.incident(id_)
+        except Unavailable:
+            raise
+        except Exception as exc:  # noqa: BLE001  whatever is wrong with it, it is this one's trouble
+            broken[id_] = exc
+    return found, broken
+
+
+def _foresee(tx: Transaction, ended: Sequence[Sequence[Letter]]) -> None:
+    """Reads ahead the leases and incidents of everything that ends in one transaction."""
+    items = [letter.item for letters in ended for letter in letters]
+    tx.foresee_work([item.id for item in items])
+    tx.foresee_incidents({item.incident_id for item in items})
 
 
 def _accepts(channel: Channel, message: Message) -> bool:
@@ -174,17 +192,3 @@ def _accepts(channel: Channel, message: Message) -> bool:
     except Exception:  # the barrier: a channel that cannot even say yes or no must not keep an incident from opening
         log.exception("channel_broke", channel=channel.name)
         return False
-
-
-def _still_wanted(incident: Incident, send: Send) -> bool:
-    """Nobody owns it yet, and the page is not one from before the incident was reopened."""
-    if incident.status is not Status.OPEN:
-        return False
-    of_now = (p.key for p in incident.pages if p.at >= incident.clock_started_at)
-    return any(send.key == key or send.key.startswith(f"{key}|") for key in of_now)
-
-
-def _delay(attempt: int, retry_after: float | None) -> timedelta:
-    """Exponential backoff with jitter, never sooner than the other side asked."""
-    backoff = min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempt - 1)) * random.uniform(0.7, 1.3)  # noqa: S311
-    return timedelta(seconds=max(backoff, min(retry_after or 0.0, 3600.0)))

@@ -98,10 +98,14 @@ def work_row(incident_id: str, key: str, channel: str, work: Work) -> Values:
 
 
 def bundle_of(work: Work) -> str:
-    """What the message may be handed over together with: the same kind to the same person; empty for none."""
-    if isinstance(work, Send) and work.person and work.kind in BUNDLED and not work.approval:
-        return f"{work.kind}:{work.person}"
-    return ""
+    """What the message may be handed over together with: the same kind to the same person; empty for none.
+
+    A person's own rules repeat a page under the key of the first, `|` and a count.
+    """
+    if not isinstance(work, Send) or not work.person or work.kind not in BUNDLED or work.approval:
+        return ""
+    again = work.kind == "page" and "|" in work.key
+    return f"{'again' if again else work.kind}:{work.person}"
 
 
 def item(row: Row[Any], *, attempt: int, uncertain: bool) -> WorkItem:
@@ -114,5 +118,6 @@ def item(row: Row[Any], *, attempt: int, uncertain: bool) -> WorkItem:
         attempt,
         uncertain,
         from_db(row.created_at),
+        from_db(row.next_at),
         row.bundle,
     )

@@ -26,6 +26,7 @@ from tocsin.store.keeping import Keeping
 from tocsin.store.replicas import Replicas
 from tocsin.store.staging import Due, Finished, Layer
 from tocsin.store.times import from_db, to_db
+from tocsin.store.upkeep import Upkeep
 
 _OVER = (Status.RESOLVED.value, Status.CLOSED.value)
 _LARGEST = 2**31 - 1
@@ -34,7 +35,7 @@ TOGETHER = 100
 """So many messages share one hand-over at most."""
 
 
-class Tx(Keeping, Replicas):
+class Tx(Keeping, Replicas, Upkeep):
     """One transaction on one connection; `writing` stages, and the caller ends with `flush`."""
 
     def __init__(self, connection: Connection, *, writing: bool = False) -> None:
@@ -377,10 +378,11 @@ class Tx(Keeping, Replicas):
         self._leases.update({row.id: owner for row in taken})
         return [rows.item(row, attempt=row.attempt + 1, uncertain=row.id in lost_ids) for row in taken]
 
-    def renew(self, id_: int, *, owner: str, lease_until: datetime) -> bool:
-        """Keeps a lease; False when it was lost."""
-        mine = update(t.work).where(t.work.c.id == id_, t.work.c.owner == owner, t.work.c.state == "leased")
-        return bool(self._settled().execute(mine.values(lease_until=to_db(lease_until))).rowcount)
+    def renew_all(self, ids: Collection[int], *, owner: str, lease_until: datetime) -> None:
+        """Keeps those of the leases that are still the owner's."""
+        c = t.work.c
+        mine = update(t.work).where(c.id.in_(ids), c.owner == owner, c.state == "leased")
+        self._settled().execute(mine.values(lease_until=to_db(lease_until)))
 
     def foresee_work(self, ids: Collection[int]) -> None:
         """Reads the leases of work that will be finished, in one go."""
