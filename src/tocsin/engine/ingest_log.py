@@ -26,7 +26,7 @@ from tocsin.incident.alert import Alert
 log = structlog.get_logger()
 SPOOLED = "spooled"
 """The outcome of an alert that is kept and not yet taken in."""
-TROUBLE = "database"
+TROUBLE = "spool"
 AGAIN_SECONDS = 0.5
 BITE = 500
 """So many alerts are drained in one transaction, about."""

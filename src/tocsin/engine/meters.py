@@ -90,6 +90,8 @@ class Meters:
         self.repairs = Counter()
         self.trimmed = Counter()
         self.pings = Counter()
+        self.levels: dict[str, float] = {}
+        self.refusing = False
 
     def decided(self, late: float, times: int = 1) -> None:
         """A deadline's decision is committed, so long after it fell due."""
@@ -110,11 +112,13 @@ class Meters:
 
     def committed(self, jobs: int, seconds: float) -> None:
         """A transaction of so many jobs is durable; `seconds` from its begin to its end."""
+        self.refusing = False
         self.commit_jobs.observe(jobs)
         self.commit_seconds.observe(seconds)
 
     def refused(self, what: str) -> None:
-        """The database refused: `what` is read or write."""
+        """The database refused: `what` is read or write. `refusing` says so until something was written again."""
+        self.refusing = self.refusing or what == "write"
         self.refusals.add(what)
 
     def took_alerts(self, outcome: str, times: int = 1) -> None:
@@ -140,6 +144,10 @@ class Meters:
 
     def trimmed_rows(self, table: str, times: int) -> None:
         self.trimmed.add(table, times=times)
+
+    def level(self, name: str, value: float) -> None:
+        """How much there is of something now; `name` is one of a few."""
+        self.levels[name] = value
 
     def pinged(self, outcome: str) -> None:
         """The outgoing heartbeat: ok, failed or withheld."""
