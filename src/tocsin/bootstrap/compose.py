@@ -11,6 +11,7 @@ import httpx
 from tocsin.bootstrap.edition import keep, read_edition
 from tocsin.bootstrap.hands import RunnerWatch, dispatching, hands
 from tocsin.bootstrap.house import House
+from tocsin.bootstrap.operating import spooled, upkeep
 from tocsin.bootstrap.reloading import Reloading
 from tocsin.bootstrap.watchers import watchers
 from tocsin.channels.console import Console
@@ -77,18 +78,21 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
         dispatch=dispatch,
     )
     keep(store, edition, clock.now())
+    on_trouble = partial(_note, house.troubles)
+    house.spooled = spooled(settings, desk, on_trouble)
     sources = watchers(
         settings,
         desk,
         clock=clock,
         firing=_left_firing(store),
         prometheus=prometheus,
-        on_trouble=lambda name, reason: _note(house.troubles, name, reason),
+        on_trouble=on_trouble,
     )
     if dispatch is not None:
         sources.append(RunnerWatch(dispatch, house.troubles).run)
     reloading = Reloading(house, edition, store=store, calendars=calendars)
-    house.background = (*sources, Following(core, store.listen).run, reloading.run)
+    following = Following(core, store.listen)
+    house.background = (*sources, following.run, reloading.run, *upkeep(house, on_trouble))
     return house
 
 

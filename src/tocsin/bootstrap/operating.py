@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tocsin.bootstrap.house import Background, House
 from tocsin.config import Settings, SettingsError
+from tocsin.engine.auditor import Auditor
 from tocsin.engine.desk import Desk
 from tocsin.engine.ingest_log import OnTrouble, Spooled
 from tocsin.store.spool import Record, Spool, SpoolError
@@ -23,6 +24,9 @@ def spooled(settings: Settings, desk: Desk, on_trouble: OnTrouble) -> Spooled[Re
     return Spooled(desk, spool, on_trouble=on_trouble)
 
 
-def upkeep(house: House) -> list[Background]:
+def upkeep(house: House, on_trouble: OnTrouble) -> list[Background]:
     """The endless jobs beside engine and sources."""
-    return [] if house.spooled is None else [house.spooled.run]
+    found: list[Background] = [Auditor(house.core, wake=house.engine.wake, on_trouble=on_trouble).run]
+    if house.spooled is not None:
+        found.append(house.spooled.run)
+    return found
