@@ -16,7 +16,7 @@ from tocsin.lab.counters import Counters, Sample, series
 from tocsin.lab.production import Production
 from tocsin.lab.promql import Point, Query, QueryError, Value, increase
 
-GOOD, BAD = series("http_requests_total", status="200"), series("http_requests_total", status="500")
+GOOD, BAD = (series("http_requests_total", service="backend", status=status) for status in ("200", "500"))
 SAMPLES = [Sample(float(at), {GOOD: 3.0 * at, BAD: 1.0 * at}) for at in range(61)]
 
 
@@ -90,6 +90,18 @@ def test_an_increase_is_never_less_than_what_was_seen(count: int, slope: float) 
     assert grown >= points[-1].value - points[0].value or math.isclose(grown, points[-1].value)
 
 
+def test_a_counter_that_began_again_has_grown() -> None:
+    points = [Point(0.0, 10.0), Point(1.0, 12.0), Point(2.0, 1.0), Point(3.0, 3.0)]
+    assert increase(points, now=3.0, seconds=3.0) == pytest.approx(5.0)
+
+
+def test_a_series_that_is_scraped_no_more_is_gone() -> None:
+    samples = [Sample(0.0, {GOOD: 1.0, BAD: 1.0}), Sample(1.0, {GOOD: 2.0})]
+    found = Query("http_requests_total", samples, now=1.0).value()
+    assert isinstance(found, dict)
+    assert len(found) == 1
+
+
 def test_fewer_than_two_samples_give_no_rate() -> None:
     assert increase([Point(1.0, 1.0)], now=1.0, seconds=5.0) is None
     assert increase([Point(0.0, 0.0), Point(1.0, 1.0)], now=1.0, seconds=1.0) == pytest.approx(1.0)
@@ -97,10 +109,13 @@ def test_fewer_than_two_samples_give_no_rate() -> None:
 
 def test_counters_are_exposed_in_the_text_format() -> None:
     counters = Counters()
-    counters.count(500, 0.03, now=1.0)
+    counters.count(500, 0.03, now=1.0, pod="backend-1")
     text = counters.exposition()
     assert "# TYPE http_requests_total counter\n" in text
-    assert '\nhttp_requests_total{job="gateway",namespace="production",service="backend",status="500"} 1\n' in text
+    assert (
+        '\nhttp_requests_total{job="gateway",namespace="production",pod="backend-1",service="backend",status="500"} 1\n'
+        in text
+    )
     assert text.count("# TYPE http_request_duration_seconds histogram\n") == 1
     assert counters.recent_error_ratio(5, now=2.0) == 1.0
     assert counters.recent_error_ratio(5, now=7.0) is None

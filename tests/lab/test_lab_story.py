@@ -28,6 +28,12 @@ def until(met: Callable[[], bool], seconds: float = 15.0) -> bool:
     return False
 
 
+def restarts(production: Production, pod: str) -> int:
+    """How often the pod's container was started again."""
+    found = next(each for each in production.pods() if each["metadata"]["name"] == pod)
+    return int(found["status"]["containerStatuses"][0]["restartCount"])
+
+
 def alive(pid: int) -> bool:
     """Whether a process runs (one that is dead and not yet reaped does not)."""
     try:
@@ -62,28 +68,30 @@ def test_a_bad_release_fails_requests_and_rollout_undo_really_restores_the_good_
 
 def test_a_pod_that_ends_is_started_again_and_its_earlier_log_can_be_read(tmp_path: Path) -> None:
     with Production(tmp_path) as production:
-        pod = next(pod for pod in production.cluster()["pods"].values() if pod["real"])
-        os.kill(pod["pid"] or 0, signal.SIGKILL)
-        assert until(lambda: production.cluster()["pods"][pod["name"]]["restarts"] == 1)
-        before = production.run(f"kubectl logs {pod['name']} -n production --previous")
+        pod = production.pods("backend")[0]["metadata"]["name"]
+        os.kill(production.processes()[pod], signal.SIGKILL)
+        assert until(lambda: restarts(production, pod) == 1)
+        before = production.run(f"kubectl logs {pod} -n production --previous")
         assert "backend v1 started" in before.stdout
-        told = production.run(f"kubectl describe pod {pod['name']} -n production").stdout
+        os.kill(production.processes()[pod], signal.SIGKILL)
+        assert until(lambda: "BackOff" in production.run(f"kubectl describe pod {pod} -n production").stdout)
+        told = production.run(f"kubectl describe pod {pod} -n production").stdout
         assert "Exit Code:    137" in told
-        assert "BackOff" in told
 
 
 def test_scale_restart_and_delete_start_and_stop_real_processes(tmp_path: Path) -> None:
     with Production(tmp_path) as production:
         follow = "kubectl rollout status deployment/backend -n production --timeout=30s"
+        production.run("kubectl delete hpa backend -n production")
         production.run(f"kubectl scale deployment/backend --replicas=4 -n production && {follow}")
-        pods = {name: pod["pid"] for name, pod in production.cluster()["pods"].items() if pod["real"]}
+        pods = {name: pid for name, pid in production.processes().items() if name.startswith("backend-")}
         assert len(pods) == 4
         production.run(f"kubectl rollout restart deployment/backend -n production && {follow}")
-        assert until(lambda: not any(alive(pid or 0) for pid in pods.values()))
-        assert until(lambda: not pods.keys() & production.cluster()["pods"].keys())
+        assert until(lambda: not any(alive(pid) for pid in pods.values()))
+        assert until(lambda: not pods.keys() & production.processes().keys())
         name = production.run("kubectl get pods -n production -l app=backend -o name | head -1").stdout.strip()
         assert production.run(f"kubectl delete {name} -n production").rc == 0
-        assert until(lambda: name.removeprefix("pod/") not in production.cluster()["pods"])
+        assert until(lambda: name.removeprefix("pod/") not in production.processes())
         assert production.run(f"{follow}; kubectl get deploy backend -n production").stdout.count("4/4") == 1
 
 
@@ -104,14 +112,14 @@ def test_nothing_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from tocsin.lab.production import Production\n"
         "production = Production(Path(sys.argv[1])); production.start()\n"
-        "print(*[each.pid for each in production._processes], flush=True); time.sleep(60)"
+        "mine = [each.pid for each in production._processes]\n"
+        "print(*mine, *production.processes().values(), flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     with parent.stdout:
         children = [int(word) for word in parent.stdout.readline().split()]
-    children += [pod["pid"] or 0 for pod in Production(tmp_path).cluster()["pods"].values() if pod["real"]]
-    assert len(children) == 4
+    assert len(children) == 8
     assert all(alive(pid) for pid in children)
     parent.kill()
     parent.wait()

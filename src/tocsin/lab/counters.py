@@ -23,45 +23,56 @@ class Sample(NamedTuple):
     values: dict[Series, float]
 
 
-def series(name: str, **labels: str) -> Series:
-    """A series of the backend."""
-    named = {"job": "gateway", "namespace": "production", "service": "backend", **labels}
+def series(name: str, *, namespace: str = "production", **labels: str) -> Series:
+    """A series of that name; empty labels are none."""
+    named = {"namespace": namespace, **{label: value for label, value in labels.items() if value}}
     return Series(name, tuple(sorted(named.items())))
 
 
 class Counters:
     """Cumulative counters, as a service keeps them, and what a Prometheus would have scraped of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, namespace: str = "production") -> None:
+        self._namespace = namespace
         self._lock = threading.Lock()
         self._values: dict[Series, float] = {}
         self._samples: deque[Sample] = deque()
         self._recent: deque[tuple[float, bool]] = deque(maxlen=500)
         for status in ("200", "500", "503"):  # from 0, so that the first error is an increase
-            self._values[series("http_requests_total", status=status)] = 0
-        self._values[series("http_request_duration_seconds_sum")] = 0
-        self._values[series("http_request_duration_seconds_count")] = 0
+            self._values[self._of_backend("http_requests_total", status=status)] = 0
+        self._values[self._of_backend("http_request_duration_seconds_sum")] = 0
+        self._values[self._of_backend("http_request_duration_seconds_count")] = 0
         for bound in (*map(str, BUCKETS_S), "+Inf"):
-            self._values[series("http_request_duration_seconds_bucket", le=bound)] = 0
+            self._values[self._of_backend("http_request_duration_seconds_bucket", le=bound)] = 0
 
-    def count(self, status: int, seconds: float, *, now: float) -> None:
-        """One request answered."""
+    def _of_backend(self, name: str, **labels: str) -> Series:
+        return series(name, namespace=self._namespace, job="gateway", service="backend", **labels)
+
+    def count(self, status: int, seconds: float, *, now: float, pod: str = "") -> None:
+        """One request answered, by that pod if it was one."""
         reached = [str(bound) for bound in BUCKETS_S if seconds <= bound] + ["+Inf"]
         with self._lock:
             self._recent.append((now, status < 500))
-            self._add(series("http_requests_total", status=str(status)), 1)
-            self._add(series("http_request_duration_seconds_sum"), seconds)
-            self._add(series("http_request_duration_seconds_count"), 1)
+            self._add(self._of_backend("http_requests_total", status=str(status), pod=pod), 1)
+            self._add(self._of_backend("http_request_duration_seconds_sum"), seconds)
+            self._add(self._of_backend("http_request_duration_seconds_count"), 1)
             for bound in reached:
-                self._add(series("http_request_duration_seconds_bucket", le=bound), 1)
+                self._add(self._of_backend("http_request_duration_seconds_bucket", le=bound), 1)
 
     def _add(self, key: Series, amount: float) -> None:
+        if key not in self._values and self._samples:
+            self._samples[-1].values.setdefault(key, 0.0)  # from 0, so that the first request is an increase
         self._values[key] = self._values.get(key, 0) + amount
 
-    def gauge(self, name: str, value: float) -> None:
-        """Set a gauge of the backend."""
+    def gauge(self, name: str, value: float, **labels: str) -> None:
+        """Set a series that something else counts."""
         with self._lock:
-            self._values[series(name)] = value
+            self._values[series(name, namespace=self._namespace, **labels)] = value
+
+    def forget(self, *prefixes: str) -> None:
+        """Drop the series whose names begin so: what is not set again is gone, as a scrape without it says."""
+        with self._lock:
+            self._values = {key: value for key, value in self._values.items() if not key.name.startswith(prefixes)}
 
     def sample(self, now: float) -> None:
         """Remember the counters of this instant, forget those older than ten minutes."""
@@ -90,7 +101,8 @@ class Counters:
         for key, value in values:
             family = _family(key.name)
             if family != seen:
-                lines += [f"# HELP {family} {_HELP[family][1]}", f"# TYPE {family} {_HELP[family][0]}"]
+                kind, text = _HELP.get(family, ("gauge", "What kube-state-metrics would say."))
+                lines += [f"# HELP {family} {text}", f"# TYPE {family} {kind}"]
                 seen = family
             labels = ",".join(f'{name}="{text}"' for name, text in key.labels)
             lines.append(f"{key.name}{{{labels}}} {value:.10g}")
@@ -102,6 +114,7 @@ _HELP = {
     "http_request_duration_seconds": ("histogram", "Time to the whole answer."),
     "backend_pods_ready": ("gauge", "Pods that pass their readiness probe."),
     "backend_connections": ("gauge", "Database connections that the pods hold."),
+    "kube_pod_container_status_restarts_total": ("counter", "Restarts of a container."),
     "up": ("gauge", "1 while a pod of the service is ready."),
 }
 

@@ -8,12 +8,13 @@ be a proxy to anywhere else.
 import http.client
 import itertools
 import json
+import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
-from tocsin.lab.controller import Endpoints
 from tocsin.lab.counters import Counters, Labels
 from tocsin.lab.promql import Query, QueryError, Value
 
@@ -21,6 +22,43 @@ PRODUCT_HOST = "qawave.example"
 METRICS_HOST = "prometheus.qawave.example"
 HEALTH_WINDOW_S = 1.5
 UNHEALTHY_SHARE = 0.1
+GIVE_UP_S = 1.5
+"""A request that a pod has not answered by then is answered 504."""
+
+
+class Backend(NamedTuple):
+    """A pod that requests may go to: its loopback port and its name."""
+
+    port: int
+    pod: str
+
+
+class Endpoints:
+    """The backend's pods, shared by the gateway and the cluster. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ready: tuple[Backend, ...] = ()
+        self._alive: tuple[Backend, ...] = ()
+
+    def publish(self, *, ready: tuple[Backend, ...], alive: tuple[Backend, ...]) -> None:
+        """Replace both lists."""
+        with self._lock:
+            self._ready, self._alive = ready, alive
+
+    @property
+    def ready(self) -> tuple[Backend, ...]:
+        """Those that are ready."""
+        with self._lock:
+            return self._ready
+
+    def targets(self) -> tuple[Backend, ...]:
+        """Where requests go: the ready pods, or every running one when fewer than half are ready.
+
+        Envoy's panic routing: when most of a service is unhealthy, spreading what is left of it beats overloading it.
+        """
+        with self._lock:
+            return self._ready if 2 * len(self._ready) >= len(self._alive) else self._alive
 
 
 class Reply(NamedTuple):
@@ -34,8 +72,9 @@ class Reply(NamedTuple):
 class Gateway:
     """What the gateway decides, without HTTP."""
 
-    def __init__(self, endpoints: Endpoints, counters: Counters) -> None:
+    def __init__(self, endpoints: Endpoints, counters: Counters, processes: Callable[[], dict[str, int]]) -> None:
         self._endpoints = endpoints
+        self._processes = processes
         self._counters = counters
         self._turn = itertools.count()
 
@@ -44,25 +83,29 @@ class Gateway:
         if target.partition("?")[0] == "/health":
             return self.health()
         started = time.monotonic()
-        reply = self._forward(method, target, body)
+        reply, pod = self._forward(method, target, body)
         if target.startswith("/api/"):
-            self._counters.count(reply.status, time.monotonic() - started, now=time.time())
+            self._counters.count(reply.status, time.monotonic() - started, now=time.time(), pod=pod)
         return reply
 
-    def _forward(self, method: str, target: str, body: bytes) -> Reply:
+    def _forward(self, method: str, target: str, body: bytes) -> tuple[Reply, str]:
         targets = self._endpoints.targets()
         first = next(self._turn)
         for offset in range(len(targets)):
-            connection = http.client.HTTPConnection("127.0.0.1", targets[(first + offset) % len(targets)], timeout=5)
+            chosen = targets[(first + offset) % len(targets)]
+            connection = http.client.HTTPConnection("127.0.0.1", chosen.port, timeout=GIVE_UP_S)
             try:
                 connection.request(method, target, body=body or None)
                 answer = connection.getresponse()
-                return Reply(answer.status, answer.read(), answer.headers.get("Content-Type") or "text/plain")
+                kind = answer.headers.get("Content-Type") or "text/plain"
+                return Reply(answer.status, answer.read(), kind), chosen.pod
+            except TimeoutError:
+                return _json(504, {"error": "upstream request timeout"}), chosen.pod
             except (OSError, http.client.HTTPException):
                 continue  # the pod has just gone: the next one, as a balancer does
             finally:
                 connection.close()
-        return _json(503, {"error": "no healthy upstream"})
+        return _json(503, {"error": "no healthy upstream"}), ""
 
     def health(self) -> Reply:
         """200 UP; 503 DOWN when no pod is ready or more than a tenth of the last moment's requests failed."""
@@ -78,6 +121,10 @@ class Gateway:
         """Every series in Prometheus' text format."""
         text = self._counters.exposition().encode()
         return Reply(200, text, "text/plain; version=0.0.4; charset=utf-8")
+
+    def processes(self) -> Reply:
+        """The process of each running pod, for the owner of the lab."""
+        return _json(200, dict(self._processes()))
 
     def query(self, expression: str | None) -> Reply:
         """A Prometheus instant query's answer, or Prometheus' own `bad_data`."""
@@ -120,6 +167,8 @@ class Handler(BaseHTTPRequestHandler):
             return _json(502, {"error": f"the practice production has no host {host}"})
         if url.path == "/metrics":
             return self.gateway.metrics()
+        if url.path == "/practice/processes":
+            return self.gateway.processes()
         if url.path == "/api/v1/query":
             form = parse_qs(url.query) | parse_qs(body.decode("utf-8", "replace"))
             return self.gateway.query(form.get("query", [None])[0])

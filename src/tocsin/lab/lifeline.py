@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from tocsin.lab.errors import LabError
@@ -16,20 +17,25 @@ from tocsin.lab.errors import LabError
 _SOURCE = str(Path(__file__).resolve().parents[2])
 
 
-def python_command(module: str) -> list[str]:
-    """The command that runs `module`'s `main(arguments)` in a bare, fast interpreter (no site, no environment)."""
+def python_command(module: str, *, packages: bool = False) -> list[str]:
+    """The command that runs `module`'s `main(arguments)` in a bare, fast interpreter (no site, no environment).
+
+    With `packages` those that are installed can be imported.
+    """
     code = f"import sys; sys.path.insert(0, {_SOURCE!r}); from {module} import main; sys.exit(main(sys.argv[1:]))"
-    return [sys.executable, "-IS", "-c", code]
+    return [sys.executable, "-I" if packages else "-IS", "-c", code]
 
 
-def spawn(module: str, arguments: list[str], *, log: Path, keep: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
+def spawn(
+    module: str, arguments: list[str], *, log: Path, keep: tuple[int, ...] = (), packages: bool = False
+) -> subprocess.Popen[bytes]:
     """Start `module` as a child on a lifeline; what it prints goes to `log`, descriptors in `keep` stay open in it.
 
     A session of its own keeps Ctrl-C from the children: they end when the parent has ended, not beside it.
     """
     with log.open("ab") as output:
         return subprocess.Popen(
-            [*python_command(module), *arguments],
+            [*python_command(module, packages=packages), *arguments],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
@@ -43,9 +49,19 @@ def hold() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
+def before_the_end(act: Callable[[], None]) -> None:
+    """In a child: do this too before the process ends with its parent."""
+    _LAST_ACTS.append(act)
+
+
+_LAST_ACTS: list[Callable[[], None]] = []
+
+
 def _end_with_parent() -> None:
     while os.read(0, 1024):
         pass
+    for act in _LAST_ACTS:
+        act()
     os._exit(0)
 
 

@@ -6,20 +6,24 @@ import http.client
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
-from tocsin.lab import lifeline, rollout
+from tocsin.lab import lifeline
 from tocsin.lab.errors import LabError
-from tocsin.lab.inventory import IMAGE, new_cluster
-from tocsin.lab.state import Cluster, edit, load, save
+from tocsin.lab.kube.access import ADMIN, USERS
+from tocsin.lab.kube.inventory import IMAGE, Shape, image, new_world
+from tocsin.lab.world import Image, World, world_file, write
 
-READY_WITHIN_S = 20.0
+READY_WITHIN_S = 30.0
 LOAD_PER_SECOND = 20.0
+Object = dict[str, Any]
 
 
 class Answer(NamedTuple):
@@ -33,55 +37,120 @@ class Answer(NamedTuple):
 class Production:
     """A production of real processes, all of it in `state_dir`.
 
-    `gateway_port` 0 takes a free port; `port` tells which. Nothing outlives the process that started it. Methods
-    block for moments only; `async with` does its waiting in a thread.
+    `gateway_port` 0 takes a free port; `port` tells which, `api_port` that of the Kubernetes API. Nothing outlives the
+    process that started it. Methods block for moments only; `async with` does its waiting in a thread.
     """
 
-    def __init__(self, state_dir: Path, *, gateway_port: int = 0, load_per_second: float = LOAD_PER_SECOND) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        gateway_port: int = 0,
+        load_per_second: float = LOAD_PER_SECOND,
+        shape: Shape | None = None,
+    ) -> None:
         self.state_dir = state_dir.resolve()
         self.port = gateway_port
-        self._load_per_second = load_per_second
+        self.api_port = 0
+        self.shape = shape or Shape()
+        self._world: World = new_world(load_per_second)
         self._processes: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def namespace(self) -> str:
+        """Where everything runs."""
+        return self.shape.namespace
 
     def start(self) -> None:
         """Start everything and wait until version v1 answers in each of its pods.
 
         Raises:
-            LabError: the port is taken, another production runs in the directory, or it is not ready in 20 s.
+            LabError: the port is taken, another production runs in the directory, or it is not ready in 30 s.
         """
         (self.state_dir / "bin").mkdir(parents=True, exist_ok=True)
         self._refuse_company()
-        save(self.state_dir, new_cluster(time.time()))
-        self._write_kubectl()
+        (self.state_dir / "ports.json").unlink(missing_ok=True)
+        write(world_file(self.state_dir), self._world)
         log = self.state_dir / "cluster.log"
         log.write_bytes(b"")
-        arguments = [str(self.state_dir), str(self.port)]
-        self._processes.append(lifeline.spawn("tocsin.lab.cluster", arguments, log=log))
+        arguments = [str(self.state_dir), str(self.port), json.dumps(self.shape._asdict())]
+        self._processes.append(lifeline.spawn("tocsin.lab.kube.serving", arguments, log=log, packages=True))
         try:
             self._wait_until_ready(log)
         except LabError:
             self.stop()
             raise
-        visitors = [str(self.port), str(self._load_per_second)]
+        visitors = [str(self.port), str(self.state_dir)]
         self._processes.append(lifeline.spawn("tocsin.lab.load", visitors, log=self.state_dir / "load.log"))
 
     def stop(self) -> None:
         """End every process; the directory stays, to be read."""
         while self._processes:
-            lifeline.stop(self._processes.pop())
+            lifeline.stop(self._processes.pop(), seconds=6.0)
 
-    def deploy(self, version: str) -> None:
-        """Release a version of the backend, as a delivery pipeline would: `v1` is good, `v2` fails 40 % of requests."""
-        with edit(self.state_dir) as cluster:
-            rollout.release(cluster["deployments"]["backend"], f"{IMAGE}:{version}", time.time())
+    def deploy(self, version: str, app: str = "backend") -> None:
+        """Release a version, as a delivery pipeline would; of the backend `v1` is good, `v2` fails 40 % of requests."""
+        reference = f"{IMAGE.rpartition('/')[0]}/{app}:{version}"
+        self.patch(app, {"spec": {"template": {"spec": {"containers": [{"name": app, "image": reference}]}}}})
+
+    def patch(self, app: str, patch: Object) -> Object:
+        """A Deployment after a strategic merge patch."""
+        return self.api("PATCH", f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{app}", patch)
+
+    def push(self, reference: str, program: str = "web", **traits: object) -> Image:
+        """Push a build to the registry: from now on the reference means it, for whoever pulls."""
+        name, built = image(reference, program, **traits)
+        self._world["images"][name] = built
+        write(world_file(self.state_dir), self._world)
+        return built
+
+    def strike(self, app: str, **traits: object) -> None:
+        """Let something befall an app's running processes, without any change of the cluster; none ends it."""
+        if traits:
+            self._world["faults"][app] = traits
+        else:
+            self._world["faults"].pop(app, None)
+        write(world_file(self.state_dir), self._world)
+
+    def load(self, per_second: float) -> None:
+        """Let so many requests a second come."""
+        self._world["load"] = per_second
+        write(world_file(self.state_dir), self._world)
+
+    def api(self, method: str, path: str, body: Object | None = None, *, content_type: str = "") -> Object:
+        """What the Kubernetes API answers to the owner of the lab.
+
+        Raises:
+            LabError: it refuses, or does not answer.
+        """
+        kind = content_type or ("application/strategic-merge-patch+json" if method == "PATCH" else "application/json")
+        headers = {"Content-Type": kind}
+        sent = None if body is None else json.dumps(body)
+        status, text = self._ask(self.api_port, method, path, body=sent, headers=headers)
+        found: Object = json.loads(text) if text.startswith(b"{") else {}
+        if status >= 400:
+            raise LabError(f"{method} {path}: {status} {found.get('message', '')}")
+        return found
+
+    def deployment(self, app: str = "backend") -> Object:
+        """A Deployment."""
+        return self.api("GET", f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{app}")
+
+    def pods(self, app: str = "") -> list[Object]:
+        """The pods, of one app if it is named."""
+        selector = f"?labelSelector=app%3D{app}" if app else ""
+        found: list[Object] = self.api("GET", f"/api/v1/namespaces/{self.namespace}/pods{selector}")["items"]
+        return found
+
+    def processes(self) -> dict[str, int]:
+        """The process of each running pod, by the pod's name."""
+        pids: dict[str, int] = json.loads(self._get("/practice/processes")[1])
+        return pids
 
     def version(self) -> str:
         """The version that the backend's deployment wants now."""
-        return rollout.current(self.cluster()["deployments"]["backend"])["version"]
-
-    def cluster(self) -> Cluster:
-        """All that the cluster remembers at this moment."""
-        return load(self.state_dir)
+        containers = self.deployment()["spec"]["template"]["spec"]["containers"]
+        return str(containers[0]["image"].rpartition(":")[2])
 
     def health(self) -> int:
         """The HTTP status that users get from the product's health endpoint."""
@@ -105,8 +174,27 @@ class Production:
             "PATH": f"{self.state_dir / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "http_proxy": address,
             "no_proxy": "127.0.0.1,localhost",
-            "KUBECONFIG": str(self.state_dir / "kubeconfig"),
+            "KUBECONFIG": str(self.kubeconfig),
+            "KUBECACHEDIR": str(self.state_dir / "kubecache"),
         }
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The configuration for kubectl and its like; contexts `production`, `viewer` and `stranger`."""
+        return self.state_dir / "kubeconfig"
+
+    def until(self, true: Callable[[], bool], *, seconds: float, what: str) -> float:
+        """Wait until it is true; the seconds that took.
+
+        Raises:
+            LabError: it is not, in time.
+        """
+        began = time.monotonic()
+        while not true():
+            if time.monotonic() - began > seconds:
+                raise LabError(f"waited {seconds:.0f} s in vain until {what}")
+            time.sleep(0.1)
+        return time.monotonic() - began
 
     def run(self, command: str, *, seconds: float = 60.0) -> Answer:
         """What `command` answers in bash with this production's environment and nothing else.
@@ -135,13 +223,18 @@ class Production:
         return f"http://127.0.0.1:{self.port}"
 
     def _get(self, target: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        return self._ask(self.port, "GET", target)
+
+    def _ask(
+        self, port: int, method: str, target: str, *, body: str | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
-            connection.request("GET", target)
+            connection.request(method, target, body, headers or {})
             answer = connection.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as exc:
-            raise LabError(f"the practice production on port {self.port} does not answer: {exc}") from exc
+            raise LabError(f"the practice production on port {port} does not answer: {exc}") from exc
         finally:
             connection.close()
 
@@ -159,20 +252,35 @@ class Production:
         while time.monotonic() < deadline:
             if self._processes[0].poll() is not None:
                 raise LabError(lifeline.last_words(log) or "the practice cluster ended at once")
-            cluster = load(self.state_dir)
-            self.port = cluster["port"] or self.port
-            backend = cluster["deployments"]["backend"]
-            if cluster["port"] and rollout.progress(backend, rollout.pods_of(cluster, "backend")).done:
+            if self._ready():
                 return
-            time.sleep(0.03)
-        raise LabError(f"the practice production was not ready within {READY_WITHIN_S:.0f} s: see {log}")
+            time.sleep(0.05)
+        raise LabError(f"not ready within {READY_WITHIN_S:.0f} s: {lifeline.last_words(log)}")
+
+    def _ready(self) -> bool:
+        if not self.api_port:
+            try:
+                ports = json.loads((self.state_dir / "ports.json").read_bytes())
+            except OSError:
+                return False
+            self.port, self.api_port = ports["gateway"], ports["api"]
+            self._write_kubectl()
+        path = f"/apis/apps/v1/namespaces/{self.namespace}"
+        workloads = [
+            *self.api("GET", f"{path}/deployments")["items"],
+            *self.api("GET", f"{path}/statefulsets")["items"],
+        ]
+        return all(each["status"].get("readyReplicas", 0) == each["spec"]["replicas"] for each in workloads)
 
     def _write_kubectl(self) -> None:
-        command = [*lifeline.python_command("tocsin.lab.kubectl"), str(self.state_dir)]
-        script = self.state_dir / "bin" / "kubectl"
-        script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
-        script.chmod(0o755)
-        (self.state_dir / "kubeconfig").write_text(_KUBECONFIG, encoding="utf-8")
+        """The configuration; and the stand-in for kubectl where there is none."""
+        if shutil.which("kubectl") is None:
+            command = [*lifeline.python_command("tocsin.lab.kubectl"), f"http://127.0.0.1:{self.api_port}"]
+            script = self.state_dir / "bin" / "kubectl"
+            script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
+            script.chmod(0o755)
+        self.kubeconfig.write_text(kubeconfig(self.api_port, self.namespace), encoding="utf-8")
+        self.kubeconfig.chmod(0o600)
 
     def __enter__(self) -> Self:
         self.start()
@@ -193,17 +301,24 @@ class Production:
         await asyncio.to_thread(self.stop)
 
 
-_KUBECONFIG = """\
-# The practice cluster's stand-in for kubectl knows its cluster by itself; this file is for those who look for one.
-apiVersion: v1
-kind: Config
-current-context: production
-contexts:
-- name: production
-  context:
-    cluster: practice
-    namespace: default
-    user: practice
-clusters: []
-users: []
-"""
+def kubeconfig(port: int, namespace: str) -> str:
+    """A kubectl configuration for the practice cluster; JSON, which is YAML too.
+
+    Context `production` is the owner's; `viewer`, `stranger` and `nobody` are for those who may less.
+    """
+    server = f"http://127.0.0.1:{port}"
+    servers = {"production": server} | {
+        name: f"{server}/as/{name}" for name in (*USERS, "nobody") if name != ADMIN.name
+    }
+    contexts = [
+        {"name": name, "context": {"cluster": name, "user": "practice", "namespace": namespace}} for name in servers
+    ]
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "production",
+        "clusters": [{"name": name, "cluster": {"server": address}} for name, address in servers.items()],
+        "contexts": contexts,
+        "users": [{"name": "practice", "user": {}}],
+    }
+    return json.dumps(config, indent=1) + "\n"

@@ -6,6 +6,7 @@ parentheses, `+ - * /` and the comparisons that filter. Everything else is refus
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from tocsin.lab.counters import Labels, Sample
@@ -141,7 +142,9 @@ class Query:
         if self._peek().text == "[":
             raise QueryError('invalid expression type "range vector" for range query, must be Scalar or instant Vector')
         points = self._points(wanted, matchers, seconds=LOOKBACK_S)
-        return {_named(labels, wanted): found[-1].value for labels, found in points.items()}
+        latest = self._samples[-1].at if self._samples else self._now
+        fresh = {labels: found for labels, found in points.items() if found[-1].at >= latest}  # the others are stale
+        return {_named(labels, wanted): found[-1].value for labels, found in fresh.items()}
 
     def _aggregate(self) -> Vector:
         keep = self._grouping()
@@ -243,7 +246,8 @@ def increase(points: Sequence[Point], *, now: float, seconds: float) -> float | 
     """
     if len(points) < 2:
         return None
-    grown = points[-1].value - points[0].value
+    resets = sum(before.value for before, after in pairwise(points) if after.value < before.value)
+    grown = points[-1].value - points[0].value + resets
     sampled = points[-1].at - points[0].at
     interval = sampled / (len(points) - 1)
     to_start, to_end = points[0].at - (now - seconds), now - points[-1].at
