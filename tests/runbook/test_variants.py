@@ -88,7 +88,7 @@ def test_levels_with_their_response(text: str, expected: list[int | None]) -> No
             "| L2 - Team lead | phone | P0/P1 unresolved > 30 min |\n| L3 - CTO | phone | data breach |",
             [("P0", 1800, "L2 - Team lead"), ("P1", 1800, "L2 - Team lead"), (None, None, "L3 - CTO")],
         ),
-        ("| Time | Action |\n|--|--|\n| T+10 (P0) | Page all engineers |", [("P0", 600, "Page all engineers")]),
+        ("| Time | Action |\n|--|--|\n| T+10 (P0) | Page all engineers |", [("P0", 600, "all engineers")]),
         (
             "| Severity | Initial Response | Escalation 1 |\n|--|--|--|\n| Critical | Immediate | 15 minutes |",
             [("P0", 900, "Escalation 1")],

@@ -42,11 +42,17 @@ _HOLDS = re.compile(
     r"(?:post-?\s?mortem|post-?incident|retrospective|incident report|\brca\b)",
     re.IGNORECASE,
 )
+_WANTED = re.compile(
+    r"(?:post-?\s?mortem|post-?incident (?:review|report)|retrospective|incident report|\brca\b).{0,40}"
+    r"\b(?:required|mandatory|due|completed|scheduled|written|held|published|conducted|must|within|"
+    r"(?:in|en|em) [0-9]+)",
+    re.IGNORECASE,
+)
 _HELD = re.compile(r"mortem|incident|retro|rca", re.IGNORECASE)
 _LEGAL = re.compile(r"gdpr|regulat|authorit|legal|breach|supervisory|hipaa|law\b", re.IGNORECASE)
 _BARE = timedelta(hours=12)  # `Timeline review (15 minutes)` is how long a point takes, `Review (48 hours)` a deadline
 _WITHIN = re.compile(
-    r"\b(?:within|in the (?:first|next)|in under|no later than|em até|em|dentro de|dans les|"
+    r"\b(?:within|in the (?:first|next)|in under|no later than|em até|em|dentro de|dans les|(?:in|en)(?=\s+[0-9])|"
     r"в течение)\s+(?P<time>[^,;.():]+)",
     re.IGNORECASE,
 )
@@ -63,7 +69,7 @@ def tasks(document: Document) -> tuple[tuple[PostIncident, ...], list[Finding]]:
     an incident that state none. A list whose points do not say what to do (an agenda, an outline) is none."""
     found: list[PostIncident] = []
     for section in document.sections:
-        found += _section(section) if _about(section) else _elsewhere(section)
+        found += _section(section) if _about(section) else [*_labelled(section), *_elsewhere(section)]
     if not found:
         found = [entry for section in document.sections for entry in _undated(section)]
     once = {(entry.what.casefold(), entry.within, entry.items): entry for entry in reversed(found)}
@@ -107,6 +113,17 @@ def _section(section: Section) -> Iterator[PostIncident]:
             yield from _dated(section, part)
 
 
+def _labelled(section: Section) -> Iterator[PostIncident]:
+    """What stands with a deadline below a bold label about the time after, in a section about something else."""
+    for part in section.parts():
+        if part.label and _ABOUT.search(part.label) and not _NO_TASKS.search(part.label):
+            within = _deadline(part.label)
+            if within is not None:
+                yield PostIncident(_name(part.label), within, _items(part), part.line)
+            else:
+                yield from (owed for owed in _dated(section, part) if owed.within is not None)
+
+
 def _dated(section: Section, part: Part) -> Iterator[PostIncident]:
     """The tasks of a part without a deadline of its own: those of its tables and lists, each with its own; a sentence
     such as `Within 48 hours of resolution:` gives its deadline to the list below it."""
@@ -133,8 +150,16 @@ def _list(block: Items, *, undated: bool) -> Iterator[PostIncident]:
         own = None if _LEGAL.search(item.text) else _deadline(item.text)
         if own is not None:
             yield PostIncident(_name(item.text), own, (), item.line)
+        elif below := [
+            (i, within) for i in _below(item) if (within := _deadline(i.text)) and not _LEGAL.search(i.text)
+        ]:
+            yield from (PostIncident(_name(i.text), within, (), i.line) for i, within in below)
         elif undated and _TASK.match(plain(item.text)) and not _LEGAL.search(item.text):
             yield PostIncident(_text(item), None, (), item.line)
+
+
+def _below(item: Item) -> Iterator[Item]:
+    return (inner for block in item.blocks if isinstance(block, Items) for inner in block.items)
 
 
 def _lists_tasks(section: Section, part: Part) -> bool:
@@ -162,7 +187,9 @@ def _elsewhere(section: Section) -> Iterator[PostIncident]:
     if _NO_TASKS.search(section.title):
         return
     for item in _points(section):
-        within = _deadline(item.text) if _HOLDS.search(plain(item.text)) and not _LEGAL.search(item.text) else None
+        bare = plain(item.text)
+        called = (_HOLDS.search(bare) or _WANTED.search(bare)) and not _LEGAL.search(bare)
+        within = _deadline(item.text) if called else None
         if within is not None:
             yield PostIncident(_name(item.text), within, (), item.line)
 

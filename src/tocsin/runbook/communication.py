@@ -1,4 +1,4 @@
-"""How often people are told, where, and in which words: cadence, channels and message templates."""
+"""How often people are told, and where: the cadence of updates and the channels."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from tocsin.runbook import durations, findings, levels
-from tocsin.runbook.commands import looks_like_one
-from tocsin.runbook.document import Code, Document, Items, Paragraph, Part, Quote, Section, Table, label_of
-from tocsin.runbook.model import Audience, Cadence, Finding, Template
-from tocsin.runbook.wording import plain, unnumbered, without_parentheses
+from tocsin.runbook.document import Document, Items, Paragraph, Section, Table, label_of, walk
+from tocsin.runbook.model import Audience, Cadence, Finding
+from tocsin.runbook.wording import plain
 
 _UPDATES = re.compile(
     r"^(?!.*(?:runbook|document|review|drill|backup|\bcheck|monitor)).*(?:\bupdates?\b|communicat|\binform|notif)",
@@ -18,25 +17,20 @@ _UPDATES = re.compile(
 )
 _CADENCE = re.compile(r"update|communicat|cadence|frequency|status", re.IGNORECASE)
 _EVERY = re.compile(
-    r"\b(?:every|each)\s+(?P<time>[^:;,.(]+?)(?=\s*(?:[:;,.()]|$|\s(?:during|for|in|while|until|to|via|on)\b))", re.I
+    r"\b(?:every|each)\s+(?P<time>[^:;,.(]+?)(?=\s*(?:[:;,.()]|$|\s(?:during|for|in|while|until|to|via|on|or|and|at|from|thereafter|after)\b))",
+    re.IGNORECASE,
 )
 _OFTEN = re.compile(r"\W*(?:status |progress )?(?:updates?|cadence|frequency)\b", re.IGNORECASE)
 _OFTEN_AT_ALL = re.compile(r"\b(?:every|each|hourly|daily)\b|\(", re.IGNORECASE)
+_UPDATING = re.compile(
+    r"\b(?:updates?|updating|communicat\w*)\b[^.;:]{0,40}?\s(?=every|each|hourly)",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(r"[,;]\s*(?!(?:and |or )?(?:sev(?:erity)?|p|s|level|priority)[\s-]?[0-9])", re.IGNORECASE)
 _PAIR = re.compile(r"([^,;:()]+)\(([^()]*)\)")
 _ADVERB = re.compile(r"\b(?:hourly|daily)\b", re.IGNORECASE)
 _CHANNEL = re.compile(r"^(?:primary |main |incident )?(?:channels?|where)$", re.IGNORECASE)
 _AUDIENCE = re.compile(r"internal|external|public|customer|stakeholder|executive|team", re.IGNORECASE)
-_TEMPLATE = re.compile(r"communicat|template|notification|status page|announce|message", re.IGNORECASE)
-_NAMED = re.compile(r"template|message|notification|announcement", re.IGNORECASE)
-_SENDS = re.compile(r"(?:post|send|announce|publish|share|notify|email)\b.{4,80}:$", re.IGNORECASE)
-_QUOTED = re.compile(r"[\"“«](?P<said>[^\"“”«»]{20,})[\"”»]")
-_FORM = re.compile(r"post-?\s?mortem|postmortem|incident report|review|\brca\b|root cause analysis", re.IGNORECASE)
-_PROSE = {"", "text", "txt", "markdown", "md", "plain", "plaintext"}
-_FIELD = re.compile(
-    r"(?<!!)\[(?P<square>[^\[\]\n]{1,80})\](?!\()|(?<![{$])\{(?P<curly>[^{}\n]{1,80})\}(?!\})|"
-    r"<(?P<angle>[A-Za-z][\w -]{0,40})>"
-)
-_DRAWING = re.compile(r"[─│┌┐└┘├┤▼▲▶]")
 
 
 def cadence(document: Document, defined: levels.Scale) -> tuple[tuple[Cadence, ...], list[Finding]]:
@@ -55,6 +49,11 @@ def cadence(document: Document, defined: levels.Scale) -> tuple[tuple[Cadence, .
                 said.append(_undefined(document, name, line))
             else:
                 rules.setdefault(name, Cadence(name, every, line))
+    if not rules and not general:
+        for text, line in _points(document):
+            stated = _interval(text) if _UPDATING.search(plain(text)) and not levels.mentions(text, defined) else None
+            if stated:
+                general.setdefault(stated, Cadence(None, stated, line))
     found = tuple(rules.values()) or (tuple(general.values()) if len(general) == 1 else ())
     return found, said if found else [*said, findings.absent(findings.NO_CADENCE)]
 
@@ -69,39 +68,6 @@ def channels(document: Document) -> tuple[Audience, ...]:
     )
 
 
-def templates(document: Document) -> tuple[tuple[Template, ...], list[Finding]]:
-    """The messages to fill in, named by their bold label, else by their heading; report forms are none."""
-    found = tuple(
-        template
-        for section in document.sections
-        if not _FORM.search(section.title)
-        for part in section.parts()
-        if not _FORM.search(part.label)
-        for template in _messages(section, part)
-    )
-    return found, [] if found else [findings.absent(findings.NO_TEMPLATES)]
-
-
-def _messages(section: Section, part: Part) -> Iterator[Template]:
-    """The messages of a part: those of a section or label about templates, and what a step says to post."""
-    near = any(_TEMPLATE.search(title) for title in section.trail) or bool(_NAMED.search(part.label))
-    for block in part.blocks:
-        if near and _is_message(block):
-            yield _template(part, section, block)
-        elif isinstance(block, Items):
-            for item in block.items:
-                named = plain(item.text)
-                for inner in item.blocks if _SENDS.fullmatch(named) else ():
-                    if _is_message(inner):
-                        yield _filled(unnumbered(named).rstrip(": "), inner, item.line)
-
-
-def fields(body: str) -> tuple[str, ...]:
-    """The blanks of a message in order, without their brackets, each once."""
-    found = ((match["square"] or match["curly"] or match["angle"]).strip() for match in _FIELD.finditer(body))
-    return tuple(dict.fromkeys(name for name in found if name and name.casefold() != "x"))
-
-
 def _stated(section: Section, defined: levels.Scale) -> Iterator[tuple[str | None, timedelta, int]]:
     """(severity, interval, line) of each rule the section states; a text with two intervals is not divided by guess,
     unless each follows its level in parentheses: `Updates: P0 (15 min), P1 (hourly)`."""
@@ -110,10 +76,28 @@ def _stated(section: Section, defined: levels.Scale) -> Iterator[tuple[str | Non
             continue
         for level, every in _divided(text, defined) or [(text, _interval(text))]:
             if every:
-                named = levels.mentions(level, defined) or _above(section, defined)
+                named = levels.mentions(_meant(level), defined) or _above(section, defined)
                 yield from ((name, every, line) for name in named)
                 if not named and _UPDATES.search(plain(text)):
                     yield None, every, line
+
+
+def _meant(text: str) -> str:
+    """The part of a rule that names its levels: of `Hourly during P1, on close for P2` what stands with the interval,
+    when levels stand there or before the colon."""
+    label, _, rest = plain(text).partition(": ")
+    clauses = _CLAUSE.split(rest or label)
+    timed = [clause for clause in clauses if _EVERY.search(clause) or _ADVERB.search(clause)]
+    if len(clauses) < 2 or len(timed) != 1:
+        return text
+    return f"{label}: {timed[0]}" if rest else timed[0]
+
+
+def _points(document: Document) -> Iterator[tuple[str, int]]:
+    """Every point of a list, for a rule that stands by itself in a section about something else."""
+    for section in document.sections:
+        for block in walk(section.blocks):
+            yield from ((item.text, item.line) for item in block.items) if isinstance(block, Items) else ()
 
 
 def _above(section: Section, defined: levels.Scale) -> tuple[str, ...]:
@@ -137,6 +121,7 @@ def _divided(text: str, defined: levels.Scale) -> list[tuple[str, timedelta | No
 def _rules(section: Section) -> list[tuple[str, int]]:
     """The section's bullets and label lines that may state a cadence, with their lines."""
     about = any(_CADENCE.search(title) for title in section.trail)
+    level = levels.leading(section.title) is not None
     texts = [(section.title, section.line)] if _CADENCE.search(section.title) else []
     for part in section.parts():
         near = about or _CADENCE.search(part.label)
@@ -145,13 +130,16 @@ def _rules(section: Section) -> list[tuple[str, int]]:
         for block in part.blocks:
             if near or isinstance(block, Table):
                 texts += _sentences(block)
+            elif level and isinstance(block, Items):
+                texts += [entry for entry in _sentences(block) if _CADENCE.search(plain(entry[0]).partition(":")[0])]
     return texts
 
 
 def _sentences(block: object) -> list[tuple[str, int]]:
     match block:
         case Items(items=items):
-            return [(item.text, item.line) for item in items]
+            nested = [inner for item in items for inside in item.blocks for inner in _sentences(inside)]
+            return sorted([*((item.text, item.line) for item in items), *nested], key=lambda entry: entry[1])
         case Paragraph(text=text, line=line):
             return [(row, line + offset) for offset, row in enumerate(text.split("\n")) if not label_of(row)]
         case Table(header=header, rows=rows):
@@ -191,27 +179,3 @@ def _audience(section: Section) -> str:
         if match := _AUDIENCE.search(title):
             return match[0].casefold()
     return ""
-
-
-def _is_message(block: object) -> bool:
-    match block:
-        case Quote(text=text):
-            return bool(fields(text))
-        case Paragraph(text=text):
-            return bool(_QUOTED.fullmatch(text.strip()))
-        case Code(fenced=True, language=language, text=text) if language in _PROSE:
-            return bool(text.strip()) and not _DRAWING.search(text) and not looks_like_one(text.strip().split("\n")[0])
-        case _:
-            return False
-
-
-def _template(part: Part, section: Section, block: object) -> Template:
-    name = without_parentheses(unnumbered(part.label or section.title))
-    return _filled(name, block, part.line if part.label else section.line)
-
-
-def _filled(name: str, block: object, line: int) -> Template:
-    body = block.text if isinstance(block, Code | Quote) else ""
-    if isinstance(block, Paragraph) and (quoted := _QUOTED.fullmatch(block.text.strip())):
-        body = quoted["said"]
-    return Template(name, fields(body), body.rstrip("\n"), line)

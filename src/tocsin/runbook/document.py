@@ -161,7 +161,7 @@ def label_of(text: str) -> tuple[str, str] | None:
     if not match:
         return None
     label, value = match["label"].strip(), match["value"].strip()
-    if value and not (match["colon"] or label.endswith(":")):
+    if value and not (match["colon"] or label.endswith(":") or re.fullmatch(r"\([^()]*\)", value)):
         return None
     return plain(label).rstrip(": "), value
 

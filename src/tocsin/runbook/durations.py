@@ -21,7 +21,7 @@ _NAMES = {
 _UNIT = rf"(?:{'|'.join(_NAMES.values())})(?![a-zà-ÿа-я])\.?"
 _UNITS = tuple((unit, re.compile(names)) for unit, names in _NAMES.items())
 _WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "ten": 10, "thirty": 30}
-_NUMBER = r"(?:[0-9]+(?:\.[0-9]+)?|" + "|".join(_WORDS) + r")"
+_NUMBER = r"(?:[0-9]+(?:\.[0-9]+)?\+?|(?:" + "|".join(_WORDS) + r")(?=[\s-]))"
 _AMOUNT = rf"{_NUMBER}[\s-]?{_UNIT}"
 _SPAN = rf"(?:{_NUMBER}(?:\s?{_UNIT})?\s?(?:-|–|—|to)\s?)?{_AMOUNT}(?:\s?(?:and\s)?{_AMOUNT})*"
 
@@ -43,7 +43,7 @@ _WHOLE = re.compile(rf"{_BEFORE}(?P<bound>{_BOUND}){_BEFORE}(?P<span>{_SPAN}){_A
 _IMMEDIATE = re.compile(
     r"(?:page |respond |acknowledge )?(?:immediate(?:ly)?|at once|instant(?:ly)?|"
     r"i[nm]?mediat[oa](?:mente)?|imm[ée]diate(?:ment)?|immédiat|sofort|немедленно|立即)(?: (?:response|"
-    r"on-call|action|page))?"
+    r"on-call|action|page))?(?: (?:is )?(?:required|needed|expected))?"
     r"(?:\s?[(,:/-]\s?(?P<bound>[^()]*)\)?)?"
 )
 _SINCE = re.compile(rf"t\s?\+\s?(?P<number>[0-9]+)\s?(?P<unit>{_UNIT})?")
@@ -143,7 +143,7 @@ def _span(text: str) -> tuple[timedelta, timedelta] | None:
 
 
 def _amount(number: str, unit: str) -> timedelta:
-    return timedelta(seconds=(_WORDS.get(number) or float(number)) * _SECONDS[_kind(unit)])
+    return timedelta(seconds=(_WORDS.get(number) or float(number.rstrip("+"))) * _SECONDS[_kind(unit)])
 
 
 def _kind(unit: str) -> str:

@@ -16,12 +16,19 @@ _RESPONSE = re.compile(r"respon|resol|acknowledg|\back\b", re.IGNORECASE)
 _AT_ONCE = re.compile(r"\b(?:initial|first responder|immediate(?:ly)?|at once|primary)\b", re.IGNORECASE)
 
 
+_ACTION = re.compile(r"\baction", re.IGNORECASE)
 _TO = r"escalate to|notify|contact|\bwho\b|\brole\b|person|\bteam\b|responder|owner|^name|page|action|escalation"
 _WHEN = r"\bwhen\b|trigger|condition|criteria|\bafter\b|\btime|threshold|\bif\b|situation|unresolved"
 _RANK = re.compile(r"(?:l|level|tier|stage|step|line)?\s?-?[0-9]+\b\s*[-–—:.)]*\s*", re.IGNORECASE)
 _WHO = re.compile(
     r"^(?:escalat\w*|escalate to|who to (?:page|notify|escalate)|escalation (?:contact|to|path|role))$", re.IGNORECASE
 )
+_AFTER = re.compile(
+    r"^(?:time ?frames?|timing|when|after|within|escalation (?:time|after)|escalate (?:after|within|when|in)|"
+    r"time to escalat\w*)$"
+)
+_FIRST = re.compile(r"^(?:first|initial|primary) (?:responders?|contacts?|response)$")
+_ARROW = re.compile(r"\s*(?:→|⇒|➔|-+>|=+>)\s*")
 _RUNG_NAME = re.compile(r"^escalation (?:level |tier )?[0-9]|^(?:l|level|tier) ?[0-9]", re.IGNORECASE)
 
 
@@ -35,6 +42,7 @@ def read(document: Document, known: levels.Scale) -> tuple[tuple[Rung, ...], lis
             rungs += found
             said += doubts
     rungs += ladders.read(document, known)
+    rungs = rungs or list(ladders.told(document, known))
     once: dict[tuple[str | None, timedelta | None, str], Rung] = {}
     for rung in rungs:
         once.setdefault((rung.severity, rung.after, rung.to.casefold()), rung)
@@ -58,7 +66,8 @@ def _table(document: Document, section: Section, table: Table, known: levels.Sca
         return rungs, []
     if any(_ABOUT.search(title) for title in section.trail):
         rungs, said = _transposed(document, table, known)
-        return (rungs, said) if rungs else (_by_role(table, known) or _by_condition(table, known), said)
+        named = next((named for title in section.trail if (named := levels.mentions(title, known))), ())
+        return (rungs, said) if rungs else (_by_role(table, known) or _by_condition(table, known, named), said)
     return [], []
 
 
@@ -80,13 +89,22 @@ def _column(table: Table, known: levels.Scale) -> list[Rung]:
     """The rungs of a column `Escalation` in the table of levels: who, with a time where the cell states one."""
     if not re.search(columns.LEVEL, plain(table.header[0]).casefold()):
         return []
-    column = next((i for i, cell in enumerate(table.header) if i and _WHO.match(plain(cell).casefold())), None)
+    header = [plain(cell).casefold() for cell in table.header]
+    column = next((i for i, cell in enumerate(header) if i and _WHO.match(cell)), None)
+    after = next((i for i, cell in enumerate(header) if i and _AFTER.match(cell)), None)
+    first = next((i for i, cell in enumerate(header) if i and _FIRST.match(cell)), None)
     rungs = []
     for row in table.rows if column is not None else ():
+        names = _levels_of(row.cells[0], known)
         text = columns.cell(row, column)
         to = roles.named_in(text)
-        if roles.names_one(to):
-            rungs += [Rung(name, durations.find(text), to, row.line) for name in _levels_of(row.cells[0], known)]
+        stated = durations.find(text)
+        if stated is None:
+            stated = durations.parse(columns.cell(row, after))
+        if first is not None and not is_nothing(row.cells[first]):
+            rungs += [Rung(name, timedelta(0), columns.cell(row, first), row.line) for name in names]
+        if roles.names_one(to) or (after is not None and to and not is_nothing(to)):
+            rungs += [Rung(name, stated, to, row.line) for name in names]
     return rungs
 
 
@@ -113,8 +131,12 @@ def _by_role(table: Table, known: levels.Scale) -> list[Rung]:
     ]
 
 
-def _by_condition(table: Table, known: levels.Scale) -> list[Rung]:
-    """The rungs of a table that says in one column who, in another when: `L2 | Team lead | P1 unresolved > 30 min`."""
+def _by_condition(table: Table, known: levels.Scale, named_above: tuple[str, ...]) -> list[Rung]:
+    """The rungs of a table that says in one column who, in another when: `L2 | Team lead | P1 unresolved > 30 min`.
+
+    A row without a severity has the one that the heading names. A column of actions (`No answer -> page the lead`)
+    names somebody only where its words do.
+    """
     condition = columns.find(table, _WHEN, unlike=r"response time|respond")
     to = next(
         (i for i, cell in enumerate(table.header) if i != condition and re.search(_TO, plain(cell).casefold())), None
@@ -126,10 +148,21 @@ def _by_condition(table: Table, known: levels.Scale) -> list[Rung]:
         severities, after = ladders.when(row.cells[condition], known)
         severities = severities or (_levels_of(row.cells[0], known) if 0 not in (condition, to) else ())
         named = _ranked(row.cells[0]) if 0 not in (condition, to) else ""
-        who = named or columns.cell(row, to)
+        if after is None and ladders.comes_first(row.cells[condition]):
+            after = timedelta(0)
+        acts = bool(_ACTION.search(plain(table.header[to])))
+        severities = severities or (levels.mentions(row.cells[to], known) if acts else ()) or named_above
+        who = named or (_acted(row.cells[to]) if acts else columns.cell(row, to))
         if not is_nothing(who):
             rungs += [Rung(name, after, who, row.line) for name in severities or (None,)]
     return rungs
+
+
+def _acted(cell: str) -> str:
+    """Whom an action tells: of `No ack -> page the team lead` the team lead; the whole cell when it says it otherwise,
+    and nothing when nobody is named."""
+    told = roles.named_in(_ARROW.split(plain(cell))[-1])
+    return told if roles.names_one(told) else ""
 
 
 def _ranked(cell: str) -> str:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from itertools import pairwise
 
 from msgspec import Struct, structs
 
 from tocsin.runbook import durations, levels, roles
 from tocsin.runbook.commands import looks_like_one
-from tocsin.runbook.document import Code, Document, Item, Items, Paragraph, Part, Section
+from tocsin.runbook.document import Code, Document, Item, Items, Paragraph, Part, Section, walk
 from tocsin.runbook.model import Rung
 from tocsin.runbook.wording import is_nothing, plain
 
 _ABOUT = re.compile(r"escalat|escalon|escalada|эскалац|升级", re.IGNORECASE)
 _ORDER = re.compile(
-    r"on-?\s?call (?:rotation|schedule|order|chain)|call (?:tree|chain|order)|chain of command", re.IGNORECASE
+    r"on-?\s?call (?:rotation|schedule|order|chain)|(?:call|phone|paging|contact) (?:tree|chain|order)|"
+    r"chain of command",
+    re.IGNORECASE,
 )
 _INNER = re.compile(
     r"level|path|chain|ladder|matrix|order|rotation|internal|timeline|on-?call|contacts?$", re.IGNORECASE
@@ -26,21 +29,27 @@ _NOT = re.compile(
     r"communicat|procedure steps",
     re.IGNORECASE,
 )
+_UNREAL = re.compile(r"template|example|checklist|training|external|vendor", re.IGNORECASE)
 _RANK = re.compile(
     r"(?:(?:l|level|tier|line|step|stage|escalation)\s?-?[0-9]|[0-9](?:st|nd|rd|th)?(?: line| level|"
     r" tier)?|primary|secondary|"
-    r"tertiary|first|second|third|fourth|final(?:ly)?|last|backup|escalation|"
+    r"tertiary|executive|first|second|third|fourth|final(?:ly)?|last|backup|escalation|"
     r"initial(?: response)?)(?:\s+(?:on-?call|contact|escalation))?",
     re.IGNORECASE,
 )
 _SPLIT = re.compile(r"\s*(?::|\s[-–—]+|→|=>|->)\s+|:$")
 _STATED = re.compile(r"escalat|unresolved|not resolved|no (?:response|ack)|after", re.IGNORECASE)
 _CASE = re.compile(
-    r"(?P<case>(?:if|when|after|once)\b[^,:→]{3,100}?)\s*(?:,|:|→|->)\s*(?:then )?"
-    r"(?P<told>(?:escalate(?: to)?|notify|page|contact|call|inform|alert|engage|involve)\b.+)",
+    r"(?P<case>(?:if|when|after|once)\b[^,:→]{3,100}?)\s*(?:(?:,|:|→|->)\s*"
+    r"(?:then |(?:you |we )?(?:must |should |shall |will ))?"
+    r"(?P<told>(?:escalate(?: to)?|notify|page|contact|call|inform|alert|engage|involve)\b.+)|"
+    r"(?:→|->)\s*(?P<who>\S.+))",
     re.IGNORECASE,
 )
 _FIRST = re.compile(r"\b(?:initial|first respon)", re.IGNORECASE)
+_PAIR = re.compile(r"(?P<time>[0-9]+\s?[a-z]+)\s*\((?P<level>[^()]*)\)", re.IGNORECASE)
+_PASSED = re.compile(r"(?:if|when|after)\b[^:]{3,100}", re.IGNORECASE)
+_LABEL = re.compile(r"(?:auto(?:matic)?[\s-]?)?(?:escalat\w*|escalon\w*|escalada|эскалац\w*|升级)", re.IGNORECASE)
 _CALENDAR = re.compile(r"\b(?:next|same) (?:business |working )?day|week|month|business|sprint", re.IGNORECASE)
 _METRIC = re.compile(r"%|latency|\brate\b|\bcpu\b", re.IGNORECASE)
 _ARROW = re.compile(r"\s*(?:→|⇒|➔|-+>|=+>)\s*")
@@ -67,13 +76,27 @@ def read(document: Document, known: levels.Scale) -> Iterator[Rung]:
         about = _is_about(section)
         named = levels.mentions(section.title, known) if about or _levelled(section) else ()
         for part in section.parts():
-            labelled = bool(part.label and _ABOUT.search(part.label)) and not _NOT.search(part.label)
+            labelled = bool(part.label) and _speaks(part.label) and not _NOT.search(part.label)
             if labelled and not about and levels.leading(section.title):
                 yield from _below_level(section, part, known)
             elif about or labelled:
                 yield from _part(section, part, known, named or levels.mentions(part.label, known))
         if not about and levels.leading(section.title):
             yield from _bullets_below_level(section, known)
+
+
+def told(document: Document, known: levels.Scale) -> Iterator[Rung]:
+    """The rungs that points of other lists state, e.g. `SEV1: Escalate to management within 15 minutes`; for a document
+    with no ladder and no table of escalation."""
+    for section in document.sections:
+        for block in walk(section.blocks):
+            for item in block.items if isinstance(block, Items) and not _UNREAL.search(section.title) else ():
+                text = plain(item.text)
+                label, _, rest = text.partition(": ")
+                found = _line(rest if _LABEL.fullmatch(label) else text, item.line, known)
+                if found and found.after is not None and _ABOUT.search(text):
+                    named = found.severities or levels.mentions(section.title, known)
+                    yield from rungs([structs.replace(found, severities=named, conditional=True)])
 
 
 def when(text: str, known: levels.Scale) -> tuple[tuple[str, ...], timedelta | None]:
@@ -84,7 +107,8 @@ def when(text: str, known: levels.Scale) -> tuple[tuple[str, ...], timedelta | N
     for clause in re.split(r"[,;]|\bor if\b", plain(text)):
         after = None if _METRIC.search(clause) else durations.find(clause)
         if after is not None:
-            return levels.mentions(clause, known) or levels.mentions(text, known), after
+            other = () if re.search(r"\bor\b", plain(text)) else levels.mentions(text, known)
+            return levels.mentions(clause, known) or other, after
     return levels.mentions(text, known), None
 
 
@@ -102,13 +126,17 @@ def _is_about(section: Section) -> bool:
     """Whether the section is a ladder by its own title, or by a title such as `Levels` below one about escalation."""
     if _NOT.search(section.title):
         return False
-    if _ABOUT.search(section.title) or _ORDER.search(section.title):
+    if _speaks(section.title):
         return True
     return (
         bool(section.path)
         and bool(_ABOUT.search(section.path[-1]))
         and bool(_INNER.search(section.title) or levels.leading(section.title))
     )
+
+
+def _speaks(title: str) -> bool:
+    return bool(_ABOUT.search(title) or _ORDER.search(title))
 
 
 def _levelled(section: Section) -> bool:
@@ -120,7 +148,8 @@ def _part(section: Section, part: Part, known: levels.Scale, named: tuple[str, .
     own = levels.mentions(part.label, known)
     for block in part.blocks:
         if isinstance(block, Items):
-            lines = [line for item in block.items if (line := _item(item, known, own or named))]
+            lines = [line for item in block.items for line in _lines(item, known, own or named)]
+            lines = _in_turn(block, lines)
             if _is_ladder(block, lines, escalates=escalates and not re.search("contact", section.title, re.IGNORECASE)):
                 yield from rungs(lines)
         elif isinstance(block, Paragraph):
@@ -132,11 +161,65 @@ def _part(section: Section, part: Part, known: levels.Scale, named: tuple[str, .
 def _is_ladder(block: Items, lines: list[Line], *, escalates: bool) -> bool:
     if len(lines) < (1 if any(line.severities or line.after for line in lines) else 2):
         return False
-    if len(lines) * 3 < len(block.items) * 2:
+    least = 2 if escalates and any(line.after for line in lines) else 3
+    if len(lines) * least < len(block.items) * (least - 1) and not _nested(block, lines):
         return False
     timed = any(line.after is not None for line in lines)
     placed = sum(line.ranked for line in lines) * 2 >= len(lines)
     return timed or (escalates and (placed or block.items[0].ordered))
+
+
+def _in_turn(block: Items, lines: list[Line]) -> list[Line]:
+    """The lines as they are; where each states a span that begins as the one before ends (`0-15 min`, `15-30 min`), the
+    rung comes when its span begins."""
+    spans = {item.line: durations.parse_range(plain(item.text)) for item in block.items}
+    found = [(line, spans.get(line.line)) for line in lines]
+    spanned = [span for _, span in found if span and span[0] != span[1]]
+    joined = len(spanned) > 1 and all(a[1] == b[0] for a, b in pairwise(spanned))
+    if not joined:
+        return lines
+    return [structs.replace(line, after=span[0]) if span else line for line, span in found]
+
+
+def _nested(block: Items, lines: list[Line]) -> bool:
+    """Whether the rungs stand below the list's points rather than in them."""
+    own = {item.line for item in block.items}
+    return sum(line.line not in own for line in lines) > 1
+
+
+def _lines(item: Item, known: levels.Scale, named: tuple[str, ...]) -> list[Line]:
+    """The rungs of an item: its own, else those listed below it when it states their severities (`P1 (Critical): 24x7`)
+    or their condition (`If nobody acknowledges after 15 minutes:`)."""
+    if several := _by_level(plain(item.text), item.line, known):
+        return several
+    own = _item(item, known, named)
+    inner = [i for block in item.blocks if isinstance(block, Items) for i in block.items]
+    if own is not None or not inner:
+        return [own] if own else []
+    text = plain(item.text)
+    label = text.partition(":")[0]
+    if _only_levels(label, known):
+        found = [_item(i, known, levels.mentions(label, known)) for i in inner]
+        return [line for line in found if line is not None and line.after is not None]
+    if _PASSED.fullmatch(text.rstrip(": ")):
+        severities, after = when(text, known)
+        told = [_rung(i.text, i.line, severities or named, after=after, ranked=True, conditional=True) for i in inner]
+        return [line for line in told if line is not None] if after is not None else []
+    return []
+
+
+def _by_level(text: str, line: int, known: levels.Scale) -> list[Line]:
+    """The rungs of a line that gives each level a time of its own: `after 15 minutes (P1) or 1 hour (P2), page the
+    lead`; empty when it does not."""
+    pairs = [(durations.parse(m["time"]), levels.mentions(m["level"], known)) for m in _PAIR.finditer(text)]
+    told = _CASE.fullmatch(text)
+    if len(pairs) < 2 or told is None or not all(time is not None and level for time, level in pairs):
+        return []
+    found = [
+        _rung(told["told"] or told["who"], line, level, after=time, ranked=True, conditional=True)
+        for time, level in pairs
+    ]
+    return [rung for rung in found if rung is not None]
 
 
 def _item(item: Item, known: levels.Scale, named: tuple[str, ...]) -> Line | None:
@@ -161,7 +244,7 @@ def _line(text: str, line: int, known: levels.Scale) -> Line | None:
         return None
     if case := _CASE.fullmatch(text):
         severities, after = when(case["case"], known)
-        return _rung(case["told"], line, severities, after=after, ranked=True, conditional=True)
+        return _rung(case["told"] or case["who"], line, severities, after=after, ranked=True, conditional=True)
     label, rest = _labelled(text)
     if label:
         if (after := _time(label)) is not None or _CALENDAR.search(label):
@@ -215,6 +298,11 @@ def _states(text: str) -> bool:
     return bool(re.search(r"\b(?:if|when|only|unless|unresolved|for)\b|[<>]", text, re.IGNORECASE))
 
 
+def comes_first(text: str) -> bool:
+    """Whether a condition says that the rung answers before any other: `First responder for all alerts`."""
+    return bool(_FIRST.search(text))
+
+
 def _initial(text: str, after: timedelta | None) -> timedelta | None:
     return timedelta(0) if after is None and _FIRST.search(text) else after
 
@@ -250,7 +338,7 @@ def _bullets_below_level(section: Section, known: levels.Scale) -> Iterator[Rung
     for block in section.blocks if severities else ():
         for item in block.items if isinstance(block, Items) else ():
             label, _, value = plain(item.text).partition(":")
-            if _ABOUT.match(label) and value.strip():
+            if _LABEL.match(label) and value.strip():
                 yield from _valued(value.strip(), item.line, severities, known)
 
 

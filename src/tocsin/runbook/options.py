@@ -98,11 +98,17 @@ def _section(section: Section) -> Iterator[Option]:
     if any(True for _ in section.tables()):  # its rows are the options, and what stands below them is detail
         return
     for part in section.parts():
-        if part.label and not _LIST_OF.fullmatch(part.label):
+        if part.label and not _LIST_OF.fullmatch(part.label) and not _chooses(part):
             if not _IN_ORDER.match(part.label) and not _GOAL.match(part.label):
                 yield from _labelled(part)
             continue
         yield from _points(part.blocks)
+
+
+def _chooses(part: Part) -> bool:
+    """Whether what stands below a label is a list whose points each hold a command, so that they are the options."""
+    lists = [block for block in part.blocks if isinstance(block, Items)]
+    return any(sum(bool(_item(item, item.blocks).command) for item in block.items) > 1 for block in lists)
 
 
 def _labelled(part: Part) -> Iterator[Option]:
@@ -184,6 +190,14 @@ def _elsewhere(section: Section) -> Iterator[Option]:
     """Options in a section about resolving: commented commands that each state their case (`# Scale up if ...`), points
     such as `Restart -> `command``; and the point of a process that is the mitigation and carries its command."""
     fixes = bool(FIXES.search(section.title))
+    if any(FIXES.search(title) or ABOUT.search(title) for title in section.trail):
+        yield from (
+            option
+            for part in section.parts()
+            if _OPTION.match(part.label)
+            for option in _labelled(part)
+            if option.command
+        )
     for block in (b for part in section.parts() if not _IN_ORDER.match(part.label) for b in part.blocks):
         stated = list(_commented(block)) if isinstance(block, Code) and fixes else []
         if len(stated) > 1 and sum(bool(option.when) for option in stated) * 2 >= len(stated):

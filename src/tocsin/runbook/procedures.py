@@ -44,7 +44,9 @@ _SCENARIOS = re.compile(
     r"sc[eé]narios?|problemas comun",
     re.IGNORECASE,
 )
-_SCENARIO = re.compile(r"(?:scenario|playbook|runbook|case)\s+[0-9a-z]\b", re.IGNORECASE)
+_SCENARIO = re.compile(
+    r"(?:scenario|playbook|runbook|case)\s+[0-9a-z]\b|(?:rb|pb|rbk|run|sop|kb|play)-?[0-9]{1,3}\b", re.IGNORECASE
+)
 _PHASE = re.compile(
     r"(?:step|phase|stage)\s+[0-9]|post-?\s?(?:incident|mortem)|communicat|escalat|contact|severit|"
     r"overview|template|related|"
@@ -152,7 +154,8 @@ def _scenarios(document: Document) -> Iterator[tuple[Section, Section]]:
         parent.line for section, parent in zip(document.sections, parents, strict=True) if _is_part(section)
     )
     for section, parent in zip(document.sections, parents, strict=True):
-        rolled = _is_part(section) and parent.level >= 2 and named[parent.line] >= 2
+        known = named[parent.line] >= 2 or _SCENARIO.match(parent.title)
+        rolled = _is_part(section) and parent.level >= 2 and known
         yield section, parent if rolled else section
 
 

@@ -16,6 +16,7 @@ from tocsin.runbook import (
     document,
     escalation,
     links,
+    messages,
     mitigations,
     procedures,
     severities,
@@ -36,7 +37,7 @@ def read(text: str, *, file: str) -> Reading:
     said += doubts
     cadence, doubts = communication.cadence(parsed, defined)
     said += doubts
-    messages, doubts = communication.templates(parsed)
+    worded, doubts = messages.read(parsed)
     said += doubts
     known = links.read(parsed)
     titles = links.titles(known)
@@ -60,7 +61,7 @@ def read(text: str, *, file: str) -> Reading:
         escalation=rungs,
         update_cadence=cadence,
         channels=communication.channels(parsed),
-        templates=messages,
+        templates=worded,
         procedures=mitigations.beside(actions, steps),
         mitigations=actions,
         leaf_actions=grown.actions,

@@ -12,11 +12,13 @@ _NAMED = re.compile(
     r"leadership|teams?|owners?|chief|legal|devops|developers?|devs?|operations|security|specialists?|analysts?|"
     r"supervisors?|stakeholders|board|maintainers?|agents|counsel|compliance|primary|secondary|"
     r"tertiary|backup|everyone|"
-    r"all hands|vendors?|operators?|coordinators?|experts?|rotation|ic|sre team|governance|president)\b",
+    r"all hands|vendors?|operators?|coordinators?|experts?|smes?|noc|(?:service|help)[\s-]?desk|l[1-5]|"
+    r"rotation|ic|sre team|governance|"
+    r"president)\b",
     re.IGNORECASE,
 )
 _VERB = re.compile(
-    r"^(?:then |and |also )?(?:page|notify|contact|call|escalate(?: to)?|inform|alert|ping|involve|"
+    r"^(?:then |and |also |auto-?\s?)?(?:page|notify|contact|call|tell|escalate(?: to)?|inform|alert|ping|involve|"
     r"engage|loop in|add|wake(?: up)?|"
     r"reach out to|immediate(?:ly)?(?: to|:)?)\s+(?:the\s+)?(?=\S)",
     re.IGNORECASE,
@@ -27,20 +29,34 @@ _TAIL = re.compile(
     re.IGNORECASE,
 )
 _ASIDE = re.compile(
-    r"\s*\((?=[^()]*(?:[0-9]\s?(?:s|m|h|d|w)|\b(?:if|when|after|unresolved|initial|immediate|first|"
+    r"\s*\((?=[^()]*(?:[0-9]\+?\s?(?:s|m|h|d|w)|\b(?:if|when|after|unresolved|initial|immediate|first|"
     r"sev|p[0-9]|only|all)\b))[^()]*\)",
     re.IGNORECASE,
 )
 _LONGEST = 9
+_DOES = re.compile(
+    r"(?:create|open|file|check|investigat\w+|document|assign|update|log|start|schedule|determine|monitor|verify|assess|"
+    r"identify|gather|track|record|join|begin|raise|declare|follow|use|see|ensure|confirm)\s",
+    re.IGNORECASE,
+)
+_PASSIVE = re.compile(
+    r"(?:the )?(?P<who>.+?) (?:(?:is|are|gets?|will be)(?: also)? ?)?(?:auto(?:matically|-)?\s?)?"
+    r"(?:paged|notified|called|alerted|informed|engaged|contacted|added)\b.*",
+    re.IGNORECASE,
+)
+_PASSED_ON = re.compile(r"(?:the )?(?:alert|page|incident|it)s? (?:auto-?)?escalates? to (?P<who>.+)", re.IGNORECASE)
 
 
 def names_one(text: str) -> bool:
     """Whether the words name somebody, and are no more than a name: at most a few words, with one for a role."""
-    return bool(_NAMED.search(text)) and len(text.split()) <= _LONGEST and not text.rstrip().endswith(("?", "!"))
+    named = bool(_NAMED.search(text)) and len(text.split()) <= _LONGEST
+    return named and not text.rstrip().endswith(("?", "!")) and not _DOES.match(text)
 
 
 def named_in(text: str) -> str:
     """The words for the role in a line such as `Page the team lead (30 min)` or `CTO if unresolved after 1 hour`."""
     bare = _ASIDE.sub("", text).strip()
+    if told := _PASSED_ON.fullmatch(bare) or _PASSIVE.fullmatch(bare):
+        bare = told["who"]
     bare = _VERB.sub("", bare)
     return _TAIL.sub("", bare).strip(" .:;,-–—→>") if not _TAIL.match(bare) else ""

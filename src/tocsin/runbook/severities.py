@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
 from msgspec import structs
 
-from tocsin.runbook import columns, durations, findings, levels
+from tocsin.runbook import answers, columns, durations, findings, levels
 from tocsin.runbook.document import Document, Items, Paragraph, Section, Table
 from tocsin.runbook.model import Finding, Indicator, Severity
-from tocsin.runbook.wording import plain, unnumbered
+from tocsin.runbook.wording import plain
 
-_RESPONSE = (
-    r"respon|\back\b|acknowledg|pager|time to (?:respond|ack)|reaction|r[eé]ponse|respuesta|resposta|реакц|ответа|响应"
-)
-_NOT_RESPONSE = r"resol|restor|\bfix|responsib|responder|responsable|respons[aá]ve"
-_TIME = r"time|sla|target|tempo|tiempo|temps|d[eé]lai|время|时间"
-_TIMED = rf"(?:{_RESPONSE}).*(?:{_TIME})|(?:{_TIME}).*(?:{_RESPONSE})"
-_TARGETS = re.compile(
-    r"^(?:target |initial )?(?:response|acknowledge?ment|ack) (?:times?|targets?|slas?)\b|^slas?$", re.IGNORECASE
-)
 _ELSEWHERE = re.compile(r"vendor|metric|alert rule|training|contact|escalat|example", re.IGNORECASE)
 _ABOUT = re.compile(
     r"severit|classif|\blevels?\b|priorit|\bsevs?\b|severidad|gravidad|gravedad|n[ií]ve(?:l|is)|gravit[eé]|уровн|级别|等级",
     re.IGNORECASE,
 )
+_ESCALATION = re.compile(r"escalat|escalon|escalada|эскалац|升级", re.IGNORECASE)
+_CAPTION = 6  # words of a line that stands for a heading
 _INDICATORS = re.compile(r"\bindicators?\b|\bcriteria\b|\bsigns?\b", re.IGNORECASE)
 
 
 def read(document: Document) -> tuple[tuple[Severity, ...], list[Finding]]:
     """Every level the document defines, in its order, each once; the first kind of writing that is found wins."""
-    for form in (_in_tables, _in_headings, _in_bullets, _in_labels):
+    for form in (_in_tables, _in_headings, _in_bullets, _in_labels, _in_escalation, _by_response, _in_bare_headings):
         found = form(document)
         if len({levels.key(level.name) for level in found}) >= 2:
             return _checked(document, _timed(document, found))
     return (), [findings.absent(findings.NO_SEVERITIES)]
+
+
+def _timed(document: Document, found: list[Severity]) -> list[Severity]:
+    """The levels, those without a response time given the one that is stated elsewhere, if there is one."""
+    if all(level.response_text for level in found):
+        return found
+    stated = answers.stated(document, scale(document, tuple(found)))
+    return [
+        structs.replace(level, response=durations.parse(text), response_text=text)
+        if not level.response_text and (text := stated.get(levels.key(level.name), ""))
+        else level
+        for level in found
+    ]
 
 
 def scale(document: Document, found: tuple[Severity, ...]) -> levels.Scale:
@@ -63,41 +68,6 @@ def indicators(document: Document, defined: levels.Scale) -> tuple[Indicator, ..
             lists = [block for block in part.blocks if isinstance(block, Items)]
             found += [Indicator(named[0], plain(item.text), item.line) for block in lists for item in block.items]
     return tuple(found)
-
-
-def _timed(document: Document, found: list[Severity]) -> list[Severity]:
-    """The levels, those without a response time given the one of a list or table of response times, if there is one."""
-    if all(level.response_text for level in found):
-        return found
-    known = scale(document, tuple(found))
-    stated: dict[str, str] = {}
-    for name, value in _targets(document):
-        stated.setdefault(levels.key(known.spelled(name)), value)
-    timed = []
-    for level in found:
-        text = stated.get(levels.key(level.name), "")
-        response = durations.parse(text)
-        if not level.response_text and response is not None:
-            level = structs.replace(level, response=response, response_text=text)
-        timed.append(level)
-    return timed
-
-
-def _targets(document: Document) -> Iterator[tuple[str, str]]:
-    """(level, time) of each bullet under `Response Times` and each row of a table with such a column."""
-    for section in document.sections:
-        for part in section.parts():
-            if _TARGETS.search(unnumbered(part.label or section.title)):
-                for item in (item for block in part.blocks if isinstance(block, Items) for item in block.items):
-                    name, value = levels.leading(item.text), plain(item.text).partition(":")[2].strip()
-                    if name and value:
-                        yield name, value
-        for table in section.tables() if not _ELSEWHERE.search(section.title) else ():
-            column = columns.find(table, _TIMED, unlike=_NOT_RESPONSE)
-            if column is not None and re.search(columns.LEVEL, plain(table.header[0]).casefold()):
-                for row in table.rows:
-                    if leading := levels.leading(row.cells[0]):
-                        yield leading, columns.cell(row, column)
 
 
 def _checked(document: Document, found: list[Severity]) -> tuple[tuple[Severity, ...], list[Finding]]:
@@ -148,9 +118,9 @@ def _table(table: Table) -> list[Severity]:
     first = _level_column(table)
     if first is None:
         return []
-    response = columns.find(table, _TIMED, unlike=_NOT_RESPONSE)
+    response = columns.find(table, answers.TIMED, unlike=answers.NOT_RESPONSE)
     if response is None:
-        response = columns.find(table, _RESPONSE, unlike=_NOT_RESPONSE)
+        response = columns.find(table, answers.RESPONSE, unlike=answers.NOT_RESPONSE)
     description, examples = columns.find(table, columns.DESCRIPTION), columns.find(table, columns.EXAMPLES)
     named = [(levels.leading(row.cells[first]), row) for row in table.rows]
     if (response is None and description is None) or sum(name is not None for name, _ in named) < 2:
@@ -195,8 +165,8 @@ def _response(text: str) -> timedelta | None:
     whole = durations.parse(text)
     if whole is not None:
         return whole
-    pieces = [piece for piece in re.split(r"[,;/]| and ", text) if re.search(_RESPONSE, piece.casefold())]
-    mine = [piece for piece in pieces if not re.search(_NOT_RESPONSE, piece.casefold())]
+    pieces = [piece for piece in re.split(r"[,;/]| and ", text) if re.search(answers.RESPONSE, piece.casefold())]
+    mine = [piece for piece in pieces if not re.search(answers.NOT_RESPONSE, piece.casefold())]
     return durations.parse(mine[0]) if len(mine) == 1 else None
 
 
@@ -228,8 +198,8 @@ def _described(name: str, title: str, line: int, texts: list[str]) -> Severity:
     description = re.sub(r"\(.*\)", "", levels.after(title)).strip(" -–—:")
     for text in texts:
         label, _, value = plain(text).partition(":")
-        if re.search(_RESPONSE, label.casefold()) and not re.search(_NOT_RESPONSE, label.casefold()) and not response:
-            response = value.strip(" .")
+        if not response and (stated := _answer(label, value)):
+            response = stated
         elif re.search(columns.EXAMPLES, label.casefold()):
             examples = value.strip()
         elif re.search(columns.DESCRIPTION, label.casefold()) and value:
@@ -239,13 +209,23 @@ def _described(name: str, title: str, line: int, texts: list[str]) -> Severity:
     return Severity(name, description, _response(response), response, examples, line)
 
 
+def _answer(label: str, value: str) -> str:
+    """The response that a line states: after such a label, as a whole sentence (`Immediate response required`), or as
+    the time before `Acknowledge`."""
+    about = re.search(answers.RESPONSE, label.casefold()) and not re.search(answers.NOT_RESPONSE, label.casefold())
+    if about and (value or durations.parse(label) is not None):
+        return (value or label).strip(" .")
+    acknowledges = re.match(r"ack(?:nowledge)?\b", value.strip().casefold())
+    return label.strip() if acknowledges and durations.parse(label) is not None else ""
+
+
 def _in_title(title: str) -> str:
     """The response time a heading states: `P0 - Critical (Response: 15 minutes)`, `... - 15min response, 1hr fix`."""
     pieces = re.split(r"[(),]|\s[-–—]\s", plain(title))
     for piece in pieces:
         label, _, value = piece.rpartition(":")
         if (
-            re.search(rf"{_RESPONSE}|^page\b", piece.casefold())
+            re.search(rf"{answers.RESPONSE}|^page\b", piece.casefold())
             and durations.parse(value if label else piece) is not None
         ):
             return (value if label else piece).strip()
@@ -253,20 +233,74 @@ def _in_title(title: str) -> str:
 
 
 def _in_bullets(document: Document) -> list[Severity]:
-    """Bullets that open with a level under a heading about severities: `- **P0 (Critical)**: everything is down`."""
+    """Bullets that open with a level under a heading about severities: `- **P0 (Critical)**: everything is down`; a
+    line of its own above the list stands for a heading."""
     found = []
     for section in document.sections:
-        if not _ABOUT.search(section.title) or _ELSEWHERE.search(section.title):
+        about = bool(_ABOUT.search(section.title)) and not _ELSEWHERE.search(section.title)
+        for above, block in zip(("", *section.blocks), section.blocks, strict=False):
+            if isinstance(block, Items) and (about or (isinstance(above, Paragraph) and _is_caption(above.text))):
+                found += _points(block)
+            elif isinstance(block, Items):
+                inside = [inner for item in block.items if _is_caption(item.text) for inner in item.blocks]
+                found += [level for inner in inside if isinstance(inner, Items) for level in _points(inner)]
+    return found
+
+
+def _points(block: Items) -> list[Severity]:
+    return [
+        _bullet(
+            name,
+            item.text,
+            item.line,
+            [i.text for inner in item.blocks if isinstance(inner, Items) for i in inner.items],
+        )
+        for item in block.items
+        if (name := levels.leading(item.text))
+    ]
+
+
+def _is_caption(text: str) -> bool:
+    bare = plain(text)
+    return len(bare.split()) <= _CAPTION and bool(_ABOUT.search(bare)) and not _ELSEWHERE.search(bare)
+
+
+def _in_escalation(document: Document) -> list[Severity]:
+    """The levels of an escalation table that says how soon each is answered, and of an escalation list whose points
+    say when to acknowledge; read only where no part of the document is about levels themselves."""
+    found = []
+    for section in document.sections:
+        if not _ESCALATION.search(section.title):
             continue
         for block in section.blocks:
-            for item in block.items if isinstance(block, Items) else ():
-                name = levels.leading(item.text)
-                if name:
-                    nested = [
-                        inner.text for inside in item.blocks if isinstance(inside, Items) for inner in inside.items
-                    ]
-                    found.append(_bullet(name, item.text, item.line, nested))
-    return found
+            if isinstance(block, Table) and columns.find(block, answers.TIMED, unlike=answers.NOT_RESPONSE) is not None:
+                found += _table(block)
+            elif isinstance(block, Items):
+                named = _points(block)
+                found += named if any(level.response is not None for level in named) else []
+    return found if any(level.response is not None for level in found) else []
+
+
+def _by_response(document: Document) -> list[Severity]:
+    """The levels that a document states nothing of but how soon each is answered: in a list, a table, or sentences."""
+    found = [
+        Severity(name, "", durations.parse(value), value, "", line)
+        for name, value, line in answers.sources(document, levels.Scale())
+    ]
+    return found if sum(level.response is not None for level in found) >= 2 else []
+
+
+def _in_bare_headings(document: Document) -> list[Severity]:
+    """One heading for each level under one that is not about severities, each with what the level means below it."""
+    found = []
+    for section, following in zip(document.sections, [*document.sections[1:], None], strict=True):
+        name = levels.leading(section.title)
+        inner = following.title if following is not None and following.level > section.level else ""
+        told = [part.label for part in section.parts()] + [inner]
+        if name and re.search(r"\d", name) and any(re.search(columns.DESCRIPTION, text.casefold()) for text in told):
+            found.append(_described(name, section.title, section.line, _lines(section)))
+    once = len({levels.key(level.name) for level in found}) == len(found)
+    return found if once else []
 
 
 def _in_labels(document: Document) -> list[Severity]:
