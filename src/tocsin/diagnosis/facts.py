@@ -210,6 +210,14 @@ class Node(Struct, frozen=True):
     memory: float | None = None
 
 
+class Usage(Struct, frozen=True):
+    """What a pod's containers use together, from metrics.k8s.io. CPU in cores, memory in bytes."""
+
+    pod: str
+    cpu: float
+    memory: float
+
+
 class Job(Struct, frozen=True):
     """A Kubernetes Job, e.g. a migration."""
 
@@ -409,6 +417,7 @@ class Facts(Struct, frozen=True):
     events: Taken[Event] = Taken()
     autoscalers: Taken[Autoscaler] = Taken()
     nodes: Taken[Node] = Taken()
+    usage: Taken[Usage] = Taken()
     jobs: Taken[Job] = Taken()
     applications: Taken[Application] = Taken()
     series: Taken[Series] = Taken()
@@ -422,7 +431,8 @@ class Facts(Struct, frozen=True):
 
 SOURCES: Mapping[str, str] = {
     "workloads": "the Deployments", "revisions": "the ReplicaSets", "pods": "the pods", "events": "the events",
-    "autoscalers": "the autoscalers", "nodes": "the nodes", "jobs": "the jobs", "applications": "Argo CD",
+    "autoscalers": "the autoscalers", "nodes": "the nodes", "usage": "the pods' usage", "jobs": "the jobs",
+    "applications": "Argo CD",
     "series": "Prometheus's series", "scrapes": "Prometheus's targets", "logs": "the logs",
     "databases": "the database", "caches": "the cache", "endpoints": "the health addresses",
     "dependencies": "the dependencies",
