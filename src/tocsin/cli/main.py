@@ -145,6 +145,19 @@ def oncall(
     raise typer.Exit(run(config, at=at, as_json=json))
 
 
+@app.command("import")
+def import_(
+    system: Annotated[str, typer.Argument(help="opsgenie, oncall (Grafana OnCall) or pagerduty.")],
+    export: Annotated[Path, typer.Argument(help="A JSON file, or a folder of them: answers of the system's API.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The settings file to write.")] = Path("tocsin.toml"),
+    force: Annotated[bool, typer.Option("--force", help="Add to a file that is there.")] = False,
+) -> None:
+    """Turn another system's export into tocsin.toml; say what has no equivalent."""
+    from tocsin.cli.importing import bring_over
+
+    raise typer.Exit(bring_over(system, export, output=output, force=force))
+
+
 @app.command()
 def doctor(config: ConfigOption = None, database: DatabaseOption = None) -> None:
     """Check settings, runbook, database, channels and tools on PATH."""
