@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from tocsin.procedures import cgroup
+
 SERVER = "TOCSIN_SERVER"
 ROUNDS = 5
 """How often to look again, for what an orphan started meanwhile."""
@@ -24,7 +26,8 @@ def this_server() -> str:
 
 def end_orphans() -> int:
     """Kills every process of a step whose server is gone; how many those were."""
-    ended = 0
+    groups = cgroup.base()
+    ended = sum(cgroup.end_all(groups, of=mark) for mark in cgroup.owners(groups) if not _alive(mark))
     for _ in range(ROUNDS):
         found = list(_orphans())
         for pid in found:

@@ -56,6 +56,8 @@ def end_leftovers(leader: int, mark: str, *, since: int = 0) -> int:
         found = [pid for pid in _pids() if pid != os.getpid() and _belongs(pid, leader, mark, since)]
         if not found:
             break
+        for group in {_group(pid) for pid in found} - {0, os.getpgrp()}:
+            signal_group(group, signal.SIGKILL)  # at one stroke: what forks faster than it is counted goes with it
         for pid in found:
             ended += _kill(pid)
     return ended
@@ -76,6 +78,14 @@ def _belongs(pid: int, leader: int, mark: str, since: int) -> bool:
         return f"{MARK}={mark}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except (OSError, IndexError, ValueError):
         return False
+
+
+def _group(pid: int) -> int:
+    """The process group, 0 when the process is gone."""
+    try:
+        return os.getpgid(pid)
+    except (ProcessLookupError, PermissionError):
+        return 0
 
 
 def _kill(pid: int) -> bool:

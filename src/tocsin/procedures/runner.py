@@ -21,6 +21,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
+from tocsin.procedures import cgroup
 from tocsin.procedures.capture import Capture
 from tocsin.procedures.chores import Chores
 from tocsin.procedures.errors import RefusedError
@@ -29,7 +30,7 @@ from tocsin.procedures.outcome import Ending, HttpAnswer, judge
 from tocsin.procedures.processes import MARK, end_leftovers, since_boot, stop
 from tocsin.procedures.redaction import redactor
 from tocsin.procedures.results import Outcome, StepResult, digest
-from tocsin.procedures.usage import Allowance, Census, breach
+from tocsin.procedures.usage import Allowance, Census, Watched, breach, tasks_of
 from tocsin.procedures.values import environment_of, substitute
 from tocsin.runbook.model import Placeholder, Step
 
@@ -48,6 +49,9 @@ _QUIET = {
     "GIT_PAGER": "cat",
 }
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_ROOM = 32
+_SHARED = 768
+"""Processes that other steps, and the server, may start meanwhile: RLIMIT_NPROC counts all of a user's."""
 _DRAIN = 2.0  # seconds to read on after everything that could write has been killed
 _MERGES = re.compile(r"2>&1|&>|\|&|>&2")
 
@@ -56,7 +60,8 @@ class Settings(Struct, frozen=True):
     """How steps run. `environment` is added to what is allowed through from the server's own.
 
     Durations apply to one step; `output_cap` is per stream, `file_size` the largest file a step may write, in bytes.
-    `niceness` is how much its processes yield to the server (setpriority(2)).
+    `niceness` is how much its processes yield to the server (setpriority(2)); `groups` has each step run in a control
+    group of its own where there can be one.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -68,6 +73,7 @@ class Settings(Struct, frozen=True):
     open_files: int = 1024
     niceness: int = 5
     allowance: Allowance = Allowance()
+    groups: bool = True
     shell: str = "/bin/bash"
 
     def __repr__(self) -> str:
@@ -81,6 +87,7 @@ class _Run(Struct, frozen=True):
     environment: dict[str, str]
     scratch: str
     mark: str
+    group: cgroup.Group | None = None
 
 
 class Runner:
@@ -98,6 +105,8 @@ class Runner:
         self._hide = redactor(self.settings.environment)
         self._inherited = dict(os.environ if inherited is None else inherited)
         self._chores = Chores()
+        self._groups: Path | None = None
+        self._looked_for_groups = False
         self._census = Census(self._chores)
 
     async def run_step(
@@ -177,15 +186,27 @@ class Runner:
     async def _run(
         self, code: str, carried: Mapping[str, str], *, limit: timedelta, merges: bool, on_output: Output | None
     ) -> Ending:
-        scratch = await self._chores.do(tempfile.mkdtemp, prefix="tocsin-step-")
-        mark = secrets.token_hex(12)
+        mark = f"{this_server()}-{secrets.token_hex(12)}"
+        scratch, group, opening = await self._chores.do(self._prepare, mark)
         try:
             if not merges:
                 await self._chores.do(_write_curlrc, scratch, mark)
-            run = _Run(code, self._environment(scratch, mark) | dict(carried), scratch, mark)
+            run = _Run(opening + code, self._environment(scratch, mark) | dict(carried), scratch, mark, group)
             return await self._watched(run, limit, on_output)
         finally:
-            await self._chores.do(shutil.rmtree, scratch, ignore_errors=True)
+            await self._chores.do(_tidy, scratch, group)
+
+    def _prepare(self, mark: str) -> tuple[str, cgroup.Group | None, str]:
+        """A step's scratch folder, its control group if there can be one, and what its shell does before all else."""
+        if self.settings.groups and not self._looked_for_groups:
+            self._groups, self._looked_for_groups = cgroup.base(), True
+        # a little above what ends the step, so that it is ended with its reason and does not just crawl
+        most = self.settings.allowance.processes + _ROOM
+        group = cgroup.make(self._groups, mark, most=most)
+        lines = [group.entering] if group is not None else []
+        if (group is None or not group.limited) and os.geteuid() != 0:  # root is above this limit
+            lines.append(f"ulimit -u {tasks_of(os.geteuid()) + _SHARED + most} 2>/dev/null")
+        return tempfile.mkdtemp(prefix="tocsin-step-"), group, "".join(f"{line}\n" for line in lines)
 
     async def _watched(self, run: _Run, limit: timedelta, on_output: Output | None) -> Ending:
         out_end, err_end = os.pipe(), os.pipe()
@@ -210,7 +231,7 @@ class Runner:
             guard.cancel()
             grace = 0.0 if excess else self.settings.grace.total_seconds()
             # Shielded: a cancelled step must not leave its processes behind.
-            await asyncio.shield(asyncio.ensure_future(self._end(process, run.mark, readers, grace=grace, since=began)))
+            await asyncio.shield(asyncio.ensure_future(self._end(process, run, readers, grace=grace, since=began)))
         (stdout, cut_out), (stderr, cut_err) = out.finish(), err.finish()
         answers = tuple(HttpAnswer.parse(mark) for mark in [*out.marks, *err.marks])
         return Ending(process.returncode, stdout, stderr, cut_out + cut_err, timed_out, answers, excess)
@@ -218,14 +239,16 @@ class Runner:
     async def _guard(self, process: Process, run: _Run) -> str:
         with suppress(OSError):  # ended already, or not ours to slow down
             os.setpriority(os.PRIO_PGRP, process.pid, self.settings.niceness)
-        found = self.settings.allowance
-        return await breach(self._census, found, leader=process.pid, mark=run.mark, scratch=run.scratch)
+        step = Watched(process.pid, run.mark, run.scratch, run.group)
+        return await breach(self._census, self.settings.allowance, step)
 
     async def _end(
-        self, process: Process, mark: str, readers: Sequence[asyncio.Future[None]], *, grace: float, since: int
+        self, process: Process, run: _Run, readers: Sequence[asyncio.Future[None]], *, grace: float, since: int
     ) -> None:  # fmt: skip
         await stop(process, grace=grace)
-        await self._chores.do(end_leftovers, process.pid, mark, since=since)
+        await self._chores.do(end_leftovers, process.pid, run.mark, since=since)
+        if run.group is not None:
+            await self._chores.do(run.group.end)
         _, late = await asyncio.wait(readers, timeout=_DRAIN)
         for reader in late:
             reader.cancel()
@@ -255,6 +278,13 @@ async def _first(process: Process, guard: asyncio.Future[str], limit: timedelta)
         return not guard.done(), guard.result() if guard.done() else ""
     finally:
         waiter.cancel()
+
+
+def _tidy(scratch: str, group: cgroup.Group | None) -> None:
+    """Cancelled or not, nothing of the step is left: not a process, not a file."""
+    if group is not None:
+        group.end()
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _write_curlrc(scratch: str, mark: str) -> None:

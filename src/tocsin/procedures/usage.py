@@ -1,7 +1,7 @@
 """What running steps use: memory, processes, scratch space. Counts only; `Runner` ends what uses too much.
 
-A census rather than limits of the system: an address-space limit (RLIMIT_AS) keeps Go and Java programs from starting,
-and RLIMIT_NPROC counts every process of the user, the server's own among them.
+A census rather than limits of the system alone: an address-space limit (RLIMIT_AS) keeps Go and Java programs from
+starting, RLIMIT_NPROC counts every process of the user and does not hold root, and control groups are not always ours.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from tocsin.procedures.cgroup import Group
 from tocsin.procedures.chores import Chores
 from tocsin.procedures.processes import MARK
 
 EVERY = 0.25
 """Seconds between two looks."""
+HURRIED = 0.05
+MANY = 32
+"""From so many processes on a step is looked at every `HURRIED` seconds: it may be on its way to thousands."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _ENTRIES = 20_000
 _MARK = f"{MARK}=".encode()
@@ -30,6 +34,15 @@ class Allowance(Struct, frozen=True):
     memory: int = 1024 * 1024 * 1024
     processes: int = 256
     scratch: int = 256 * 1024 * 1024
+
+
+class Watched(Struct, frozen=True):
+    """A step as it runs: its first process, its mark, its scratch folder, its control group if it has one."""
+
+    leader: int
+    mark: str
+    scratch: str
+    group: Group | None = None
 
 
 class Usage(Struct):
@@ -47,10 +60,10 @@ class Census:
         self._at = -EVERY
         self._lock = asyncio.Lock()
 
-    async def usage(self, leader: int, mark: str) -> Usage:
-        """What the step uses, no older than half of `EVERY`; nothing where there is no /proc."""
+    async def usage(self, leader: int, mark: str, *, fresh: float = EVERY / 2) -> Usage:
+        """What the step uses, no older than `fresh` seconds; nothing where there is no /proc."""
         async with self._lock:
-            if time.monotonic() - self._at > EVERY / 2:
+            if time.monotonic() - self._at > fresh:
                 self._taken = await self.chores.do(self._take)
                 self._at = time.monotonic()
         mine, left = self._taken.get(str(leader), Usage()), self._taken.get(mark, Usage())
@@ -76,17 +89,33 @@ class Census:
         return found
 
 
-async def breach(census: Census, allowance: Allowance, *, leader: int, mark: str, scratch: str) -> str:
+async def breach(census: Census, allowance: Allowance, step: Watched) -> str:
     """Comes back only when the step uses more than it may, with what it did."""
+    pause = EVERY
     while True:
-        await asyncio.sleep(EVERY)
-        used = await census.usage(leader, mark)
+        await asyncio.sleep(pause)
+        used = await census.usage(step.leader, step.mark, fresh=pause / 2)
+        if step.group is not None:  # which knows also those that shook off session and mark
+            used.processes = max(used.processes, await census.chores.do(step.group.count))
+        pause = HURRIED if used.processes > min(MANY, allowance.processes // 2) else EVERY
         if used.memory > allowance.memory:
             return f"it used more than {_size(allowance.memory)} of memory and was stopped"
         if used.processes > allowance.processes:
             return f"it started more than {allowance.processes} processes and was stopped"
-        if await census.chores.do(_written, scratch, allowance.scratch) > allowance.scratch:
+        if await census.chores.do(_written, step.scratch, allowance.scratch) > allowance.scratch:
             return f"it wrote more than {_size(allowance.scratch)} to its scratch folder and was stopped"
+
+
+def tasks_of(user: int) -> int:
+    """How many threads the user's processes have together; 0 where there is no /proc."""
+    found = 0
+    for name in os.listdir("/proc") if Path("/proc/self/stat").exists() else ():
+        try:
+            if name.isdigit() and os.stat(f"/proc/{name}").st_uid == user:
+                found += int(Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()[17])
+        except (OSError, IndexError, ValueError):
+            continue
+    return found
 
 
 def _whose(pid: int, session: int) -> str:
