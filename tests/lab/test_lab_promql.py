@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tocsin.lab.counters import Counters, Sample, series
 from tocsin.lab.production import Production
-from tocsin.lab.promql import Point, Query, QueryError, Value, increase
+from tocsin.lab.promql import Point, Query, QueryError, Value, increase, over_time
 
 GOOD, BAD = (series("http_requests_total", service="backend", status=status) for status in ("200", "500"))
 SAMPLES = [Sample(float(at), {GOOD: 3.0 * at, BAD: 1.0 * at}) for at in range(61)]
@@ -147,3 +147,20 @@ def test_the_gateway_is_no_proxy_to_anywhere_else(production: Production) -> Non
     command = ["curl", "-s", "-x", production.prometheus_url, "http://elsewhere.example/"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=10)
     assert json.loads(done.stdout) == {"error": "the practice production has no host elsewhere.example"}
+
+
+def test_a_range_has_a_value_at_both_ends_and_each_step_between() -> None:
+    found = over_time("sum(rate(http_requests_total[10s]))", SAMPLES, start=20, end=60, step=20)
+    assert [[point.at for point in points] for points in found.values()] == [[20, 40, 60]]
+    assert all(point.value == pytest.approx(4) for points in found.values() for point in points)
+
+
+def test_a_range_begins_where_there_is_something_to_tell() -> None:
+    (points,) = over_time('http_requests_total{status="500"}', SAMPLES, start=-40, end=40, step=20).values()
+    assert [(point.at, point.value) for point in points] == [(0, 0), (20, 20), (40, 40)]
+
+
+@pytest.mark.parametrize(("end", "step"), [(60.0, 0.0), (60.0, -1.0), (-1.0, 1.0), (2000.0, 1.0)])
+def test_a_range_that_makes_no_sense_is_refused(end: float, step: float) -> None:
+    with pytest.raises(QueryError):
+        over_time("http_requests_total", SAMPLES, start=0, end=end, step=step)

@@ -1,7 +1,7 @@
 """The one door of the practice production, on one loopback port.
 
 An HTTP forward proxy for the product's address (`http://qawave.example/...`, so that `curl` works by `http_proxy`
-and without DNS), the balancer over the backend's pods, `/metrics`, and Prometheus' instant queries. It refuses to
+and without DNS), the balancer over the backend's pods, `/metrics`, and Prometheus' queries. It refuses to
 be a proxy to anywhere else.
 """
 
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from tocsin.lab.counters import Counters, Labels
-from tocsin.lab.promql import Query, QueryError, Value
+from tocsin.lab.promql import Point, Query, QueryError, Value, over_time
 
 PRODUCT_HOST = "qawave.example"
 METRICS_HOST = "prometheus.qawave.example"
@@ -139,6 +139,20 @@ class Gateway:
             return _json(400, {"status": "error", "errorType": "bad_data", "error": error})
         return _json(200, {"status": "success", "data": _data(value, now)})
 
+    def query_range(self, form: dict[str, list[str]]) -> Reply:
+        """A Prometheus range query's answer: instants in seconds since the epoch, the step in seconds."""
+        try:
+            start, end, step = (float(form.get(name, [""])[0]) for name in ("start", "end", "step"))
+        except ValueError:
+            error = 'invalid parameter "start", "end" or "step": cannot parse it to a number'
+            return _json(400, {"status": "error", "errorType": "bad_data", "error": error})
+        try:
+            found = over_time(form.get("query", [""])[0], self._counters.samples(), start=start, end=end, step=step)
+        except QueryError as exc:
+            error = f'invalid parameter "query": {exc}'
+            return _json(400, {"status": "error", "errorType": "bad_data", "error": error})
+        return _json(200, {"status": "success", "data": _matrix(found)})
+
 
 class Handler(BaseHTTPRequestHandler):
     """HTTP in front of the gateway, keeping connections open."""
@@ -172,6 +186,8 @@ class Handler(BaseHTTPRequestHandler):
         if url.path == "/api/v1/query":
             form = parse_qs(url.query) | parse_qs(body.decode("utf-8", "replace"))
             return self.gateway.query(form.get("query", [None])[0])
+        if url.path == "/api/v1/query_range":
+            return self.gateway.query_range(parse_qs(url.query) | parse_qs(body.decode("utf-8", "replace")))
         if url.path in ("/-/healthy", "/-/ready"):
             return Reply(200, b"Practice production is ready.\n", "text/plain")
         return self.gateway.product(self.command, _target(url.path, url.query), body)
@@ -211,6 +227,14 @@ def _data(value: Value, now: float) -> dict[str, object]:
         return {"resultType": "scalar", "result": [at, _number(value)]}
     rows = [{"metric": _metric(labels), "value": [at, _number(found)]} for labels, found in sorted(value.items())]
     return {"resultType": "vector", "result": rows}
+
+
+def _matrix(found: dict[Labels, list[Point]]) -> dict[str, object]:
+    rows = [
+        {"metric": _metric(labels), "values": [[round(one.at, 3), _number(one.value)] for one in points]}
+        for labels, points in sorted(found.items())
+    ]
+    return {"resultType": "matrix", "result": rows}
 
 
 def _metric(labels: Labels) -> dict[str, str]:

@@ -14,6 +14,7 @@ from tocsin.lab.counters import Labels, Sample
 Vector = dict[Labels, float]
 Value = float | Vector
 LOOKBACK_S = 300.0
+MOST_POINTS = 1000
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<duration>(?:\d+(?:ms|[smhdwy]))+)(?!\w)|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)"
@@ -213,8 +214,10 @@ class Query:
             if not self._now - seconds <= sample.at <= self._now:
                 continue
             for key, value in sample.values.items():
+                if name not in ("", key.name):
+                    continue
                 labels = dict(key.labels, __name__=key.name)
-                if name in ("", key.name) and all(_matches(labels, matcher) for matcher in matchers):
+                if all(_matches(labels, matcher) for matcher in matchers):
                     found.setdefault(key.labels, []).append(Point(sample.at, value))
         return found
 
@@ -231,6 +234,27 @@ class Query:
         if self._peek().text != text:
             raise _unexpected(self._peek())
         self._take()
+
+
+def over_time(
+    text: str, samples: Sequence[Sample], *, start: float, end: float, step: float
+) -> dict[Labels, list[Point]]:
+    """The expression's value every `step` seconds from `start` to `end`, inclusive, by series; a number has no labels.
+
+    Raises:
+        QueryError: it is not understood, or asks for more than `MOST_POINTS`.
+    """
+    if not step > 0 or not end >= start:
+        raise QueryError("zero or negative query resolution step widths or ranges are not accepted")
+    if (end - start) / step > MOST_POINTS:
+        raise QueryError(f"exceeded maximum resolution of {MOST_POINTS} points per timeseries")
+    found: dict[Labels, list[Point]] = {}
+    for number in range(int((end - start) / step) + 1):
+        at = start + number * step
+        value = Query(text, [sample for sample in samples if sample.at <= at], now=at).value()
+        for labels, one in (value if isinstance(value, dict) else {(): value}).items():
+            found.setdefault(labels, []).append(Point(at, one))
+    return found
 
 
 def _unexpected(token: Token) -> QueryError:
