@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tocsin.runbook.model import Runbook
+from tocsin.runbook.model import Leaf, Question, Runbook
 from tocsin.runbook.reader import read
 
 LEVELS = "## Severity\n| Level | Description |\n|--|--|\n| P1 - Critical | a |\n| P2 - High | b |\n| P3 | c |\n\n"
@@ -234,3 +234,54 @@ def test_a_part_of_a_numbered_runbook_belongs_to_it() -> None:
         "### Free space\n```bash\ndu -sh .\n```\n"
     )
     assert [p.title for p in book(text).procedures] == ["RB-06: Disk full", "Free space"]
+
+
+def tree(node: Question | Leaf | None) -> object:
+    """The tree as nested (question, yes, no), its leaves as what to do."""
+    return (node.question, tree(node.yes), tree(node.no)) if isinstance(node, Question) else node and node.action
+
+
+UP_AND_SLOW = ("Is it up?", ("Is it slow?", "Scale out", "Keep looking"), "Restart it")
+
+
+@pytest.mark.parametrize(
+    "drawing",
+    [
+        "```\nIs it up?\n├── YES\n│   └── Is it slow?\n│       ├── YES\n│       │   └── Scale out\n"
+        "│       └── NO → Keep looking\n└── NO\n    └── Restart it\n```",
+        "```\nIs it up?\n+-- Yes: Is it slow?\n|   +-- Yes: Scale out\n"
+        "|   +-- No: Keep looking\n+-- No: Restart it\n```",
+        "```\nIs it up?\n |-- yes --> Is it slow?\n |             |-- yes --> Scale out\n"
+        " |             `-- no  --> Keep looking\n `-- no --> Restart it\n```",
+        "```\n[Is it up?]\n  ├─[YES]─> [Is it slow?]\n  │           ├─[YES]─> [Scale out]\n"
+        "  │           └─[NO]──> [Keep looking]\n  └─[NO]──> [Restart it]\n```",
+        "```\nIs it up?\n├─ ✅ Yes → Is it slow?\n│  ├─ ✅ Yes → Scale out\n"
+        "│  └─ ❌ No → Keep looking\n└─ ❌ No → Restart it\n```",
+        "- Is it up?\n  - If yes: Is it slow?\n    - If yes, Scale out\n"
+        "    - If no, Keep looking\n  - If no: Restart it",
+        "1. **Is it up?**\n   - **Yes** → go to step 2\n   - **No** → Restart it\n2. **Is it slow?**\n"
+        "   - **Yes** → Scale out\n   - **No** → Keep looking",
+        "```\nQ1: Is it up?\n  YES -> Q2\n  NO -> Restart it\n"
+        "Q2: Is it slow?\n  YES -> Scale out\n  NO -> Keep looking\n```",
+        "```\nAlert fires\n    ↓\nIs it up?\n├── Yes → Continue\n└── No → Restart it\n    ↓\nIs it slow?\n"
+        "├── Yes → Scale out\n"
+        "└── No → Continue\n    ↓\nKeep looking\n```",
+    ],
+)
+def test_trees_drawn_in_other_ways_are_the_same_tree(drawing: str) -> None:
+    assert tree(book(f"## Decision tree\n\n{drawing}\n").decision_tree) == UP_AND_SLOW
+
+
+@pytest.mark.parametrize(
+    "drawing",
+    [
+        "```\nWhich part fails?\n├── API → Restart it\n└── Queue → Drain it\n```",
+        "```\nIs it up?\n├── Yes → Go to step 1\n└── No → Restart it\nIs it slow?\n├── Yes → Scale\n└── No → Look\n```",
+        "```\nIs it up?\n├── Yes → Look\n└── No → Restart it\nAnother thing\n├── Yes → Scale\n└── No → Look\n```",
+        "```\nIs it up?\n├── Yes\n└── No → Restart it\n```",
+    ],
+)
+def test_a_drawing_that_is_no_tree_of_yes_and_no_is_said_and_not_read(drawing: str) -> None:
+    reading = read(f"## Decision tree\n\n{drawing}\n", file="runbook.md")
+    assert reading.runbook.decision_tree is None
+    assert "R307" in {finding.code for finding in reading.findings}

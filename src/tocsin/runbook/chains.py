@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import re
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tocsin.runbook.branches import Node
 from tocsin.runbook.document import Table
 from tocsin.runbook.wording import is_nothing, plain
 
-_ASKED = re.compile(r"(?P<question>[^?]{4,160}\?)\s*(?:(?:→|⇒|➔|-+>|=+>|:|–|—)\s*(?P<answer>\S.*))?", re.DOTALL)
+_ASKED = re.compile(
+    r"(?:(?:q|question|step|check)\s?(?P<number>[0-9]{1,2})\s?[.:)–-]\s*)?(?P<question>[^?]{4,160}\?)\s*"
+    r"(?:(?:→|⇒|➔|-+>|=+>|:|–|—)\s*(?P<answer>\S.*))?",
+    re.IGNORECASE | re.DOTALL,
+)
 _ANSWER = re.compile(
-    r"(?P<which>yes|no|y|n)\b\s*(?:→|⇒|➔|▶|-+>|=+>|:|–|—|"
+    r"(?:if )?(?P<which>yes|no|y|n)\b\s*(?:→|⇒|➔|▶|-+>|=+>|:|–|—|"
     r",)?\s*(?P<text>.*)",
     re.IGNORECASE | re.DOTALL,
 )
 _ONWARD = re.compile(
-    r"(?:↓|▼|v|\|)?\s*(?:continue|next(?: question| check)?|proceed|"
+    r"(?:↓|▼|v|\|)?\s*(?:continue(?: (?:to|with) (?:the )?next.*)?|next(?: question| check| step)?|proceed|"
     r"go to (?:the )?next.*|see below|keep going)?[.↓▼ ]*",
+    re.IGNORECASE,
+)
+_STEM = re.compile(r"[↓▼⬇│|v ]*")
+_JUMP = re.compile(
+    r"(?:(?:go|continue|proceed|skip|jump|move)(?: on)? (?:to|with) )?(?:q|question|step|check|number)\s?#?"
+    r"(?P<number>[0-9]{1,2})\.?",
     re.IGNORECASE,
 )
 _YES = re.compile(r"^(?:if )?yes\b", re.IGNORECASE)
 _NO = re.compile(r"^(?:if )?no\b", re.IGNORECASE)
 _NOTHING_MORE = "None of these: the document says nothing further"
 _LONGEST = 40
+_MOST = 300  # nodes of the tree grown; questions that jump again and again would grow without end
 
 
 class _Asked(Struct):
@@ -35,27 +46,33 @@ class _Asked(Struct):
 
 
 def chained(lines: list[tuple[str, int]]) -> list[Node]:
-    """The nodes of questions asked in turn, each answered on its line or by Yes and No lines below it: a No that leads
-    onward leads to the next question. Empty when there are fewer than two, or when other text stands between them."""
+    """The nodes of questions asked in turn, each answered on its line or by Yes and No lines below it; an answer that
+    leads onward (`Continue`, `go to step 3`) leads to that question. One line may stand before the first question, and
+    one after the last, which is what is left when every answer led onward. Empty when there are fewer than two
+    questions, or when other text stands between them."""
     asked: list[_Asked] = []
+    rest, opened = "", 0
     for raw, line in lines:
         text = plain(raw) if "`" not in raw else raw.strip()
-        if not text:
+        if _STEM.fullmatch(text):
             continue
-        answer = _ANSWER.fullmatch(text)
-        if answer:
-            which, told = answer["which"].casefold()[0], answer["text"].strip()
-            if not asked or told.endswith("?") or (asked[-1].yes if which == "y" else asked[-1].no):
-                return []
-            here = asked[-1]
-            asked[-1] = _Asked(
-                here.question, here.line, *((told, here.no) if which == "y" else (here.yes, told or "↓"))
-            )
-        elif found := _ASKED.fullmatch(text):
-            asked.append(_Asked(found["question"].strip(), line, (found["answer"] or "").strip()))
-        else:
+        if rest:
             return []
-    return _nodes(asked)
+        answer = _ANSWER.fullmatch(text)
+        if answer and asked:
+            which, told = answer["which"].casefold()[0], answer["text"].strip()
+            if told.endswith("?") or not told or (asked[-1].yes if which == "y" else asked[-1].no):
+                return []
+            asked[-1] = structs.replace(asked[-1], **{"yes" if which == "y" else "no": told})
+        elif (found := _ASKED.fullmatch(text)) and int(found["number"] or len(asked) + 1) == len(asked) + 1:
+            asked.append(_Asked(found["question"].strip(), line, (found["answer"] or "").strip()))
+        elif asked and asked[-1].yes and asked[-1].no:
+            rest = text
+        elif asked or opened:
+            return []
+        else:
+            opened = line
+    return _nodes(asked, rest)
 
 
 def tabled(table: Table) -> list[Node]:
@@ -81,17 +98,37 @@ def _cell(cell: str) -> str:
     return "" if is_nothing(cell) else cell.strip()
 
 
-def _nodes(asked: list[_Asked]) -> list[Node]:
-    if not 1 < len(asked) <= _LONGEST or not all(a.yes and not _ONWARD.fullmatch(a.yes) for a in asked):
+def _nodes(asked: list[_Asked], rest: str = "") -> list[Node]:
+    if not 1 < len(asked) <= _LONGEST or not all(a.yes for a in asked):
         return []
     nodes = [Node(0, "", asked[0].question, asked[0].line, [])]
-    for depth, (here, following) in enumerate(zip(asked, [*asked[1:], None], strict=True), start=1):
-        nodes.append(Node(depth, "yes", here.yes, here.line, []))
-        onward = not here.no or bool(_ONWARD.fullmatch(here.no))
-        if following is None:
-            nodes.append(Node(depth, "no", _NOTHING_MORE if onward else here.no, here.line, []))
-        elif onward:
-            nodes.append(Node(depth, "no", following.question, following.line, []))
+    return nodes if _grow(asked, 0, nodes, rest) else []
+
+
+def _grow(asked: list[_Asked], at: int, nodes: list[Node], rest: str, depth: int = 1) -> bool:
+    """Adds both answers of a question and what they lead to; False when one leads back, or nowhere."""
+    here = asked[at]
+    leads = {"yes": _leads(here.yes, at), "no": _leads(here.no, at)}
+    if leads["yes"] is not None and leads["no"] is not None and leads["yes"] == leads["no"]:
+        return False
+    for answer, told in (("yes", here.yes), ("no", here.no)):
+        target = leads[answer]
+        if target is None:
+            nodes.append(Node(depth, answer, told, here.line, []))
+        elif target == len(asked) and answer == "no":
+            nodes.append(Node(depth, answer, rest or _NOTHING_MORE, here.line, []))
+        elif not at < target < len(asked) or len(nodes) > _MOST:
+            return False
         else:
-            return []
-    return nodes
+            nodes.append(Node(depth, answer, asked[target].question, asked[target].line, []))
+            if not _grow(asked, target, nodes, rest, depth + 1):
+                return False
+    return True
+
+
+def _leads(told: str, at: int) -> int | None:
+    """The index of the question that an answer leads to; None when it says what to do."""
+    if not told or _ONWARD.fullmatch(told):
+        return at + 1
+    jump = _JUMP.fullmatch(plain(told))
+    return int(jump["number"]) - 1 if jump else None

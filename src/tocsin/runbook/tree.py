@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from tocsin.runbook import commands, findings, links
+from tocsin.runbook import commands, findings, links, sketches
 from tocsin.runbook.branches import BrokenError, Node
 from tocsin.runbook.chains import chained, tabled
 from tocsin.runbook.document import Block, Code, Document, Items, Section, Table, walk
@@ -19,10 +19,6 @@ from tocsin.runbook.shell import read_command
 from tocsin.runbook.wording import plain, slug, unique
 
 _DEEPEST = 40  # no team draws this deep; a hostile document must not exhaust the stack
-_PREFIX = re.compile(r"[\s│|├└┣┗┃║╠╚╰─━═+`*>-]*")
-_BRANCH = re.compile(
-    r"(?P<answer>yes|no|y|n)\b\s*(?:→|⇒|➔|▶|[-─=]*>|[-─]+▶|:|–|—)\s*(?P<text>.*)", re.IGNORECASE | re.DOTALL
-)
 _TITLED = re.compile(r"decision (?:tree|flow|guide)", re.IGNORECASE)
 _ESCALATE = re.compile(r"\bescalat", re.IGNORECASE)
 
@@ -67,8 +63,8 @@ def _drawings(section: Section, said: list[Finding]) -> Iterator[list[Node]]:
         elif isinstance(block, Table):
             nodes = tabled(block)
         else:
-            nodes = chained([(_PREFIX.sub("", text, count=1), line) for text, line in _lines(block)])
-            nodes = nodes or _nodes(_lines(block))
+            nodes = chained([(sketches.bare(text), line) for text, line in _lines(block)])
+            nodes = nodes or sketches.branches(_lines(block))
         if _is_tree(nodes):
             yield nodes
 
@@ -109,27 +105,6 @@ def _items(block: Items, depth: int) -> Iterator[tuple[str, int]]:
 def plain_keeping_code(text: str) -> str:
     """The text without emphasis; backticks stay, so that a command can be told from words."""
     return re.sub(r"\*\*|__", "", text).replace("\n", " ")
-
-
-def _nodes(lines: Iterator[tuple[str, int]]) -> list[Node]:
-    """The drawing's root and branches in order; empty when no branch is drawn."""
-    nodes: list[Node] = []
-    for raw, line in lines:
-        source = raw.expandtabs(4)
-        prefix = _PREFIX.match(source)
-        at = prefix.end() if prefix else 0
-        text = source[at:].strip()
-        branch = _BRANCH.fullmatch(text)
-        if branch:
-            if not nodes:
-                return []
-            answer = "yes" if branch["answer"].casefold() in {"yes", "y"} else "no"
-            nodes.append(Node(at, answer, branch["text"].strip(), line, []))
-        elif text and nodes and nodes[-1].answer:
-            nodes[-1].below.append((text, line))
-        elif text:
-            nodes = [Node(at, "", text, line, [])]
-    return nodes if len(nodes) > 1 else []
 
 
 class _Gardener:
