@@ -71,7 +71,7 @@ def test_a_position_that_was_told_is_never_told_again(tmp_path: Path) -> None:
         spool.close()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     texts=st.lists(st.text(alphabet="aé🚨\n", max_size=12), min_size=1, max_size=6),
     share=st.floats(0, 1),

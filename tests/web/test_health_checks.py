@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from listening import until
-from sites import Site, refusal
+from prometheus_client.parser import text_string_to_metric_families
+from sites import Site, refusal, webhook
 
+from tocsin.engine.ingest_log import Spooled
 from tocsin.store.errors import StoreUnavailable
+from tocsin.store.spool import Spool
+
+LOCAL = "127.0.0.1"
+
+
+@contextmanager
+def spooling(site: Site, folder: Path, *, limit: int = 10**6) -> Iterator[Spool]:
+    """The site with a spool, while another process holds its database's lock to write."""
+    spool = Spool(folder, limit=limit)
+    site.house.spooled = Spooled(site.house.desk, spool, on_trouble=lambda name, said: None)
+    holder = sqlite3.connect(site.store.path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        yield spool
+    finally:
+        holder.close()
+        spool.close()
+
+
+async def scraped(site: Site) -> dict[str, dict[tuple[str, ...], float]]:
+    """Every sample by its name and label values."""
+    answer = await (await site.of(None)).get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    for family in text_string_to_metric_families(answer.text):
+        for sample in family.samples:
+            found.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
+    return found
 
 
 async def test_the_process_is_alive(site: Site) -> None:
@@ -32,18 +67,56 @@ async def test_it_is_not_ready_without_its_database(site: Site, monkeypatch: pyt
     await site.house.engine.tick()
     monkeypatch.setattr(site.house.core.storage, "read", refused)
     anybody = await site.of(None)
-    assert "database" in refusal(await anybody.get("/readyz"), 503)["detail"]
-    refusal(await anybody.get("/metrics"), 503)
+    assert "refuses to read" in refusal(await anybody.get("/readyz"), 503)["detail"]
     assert (await anybody.get("/healthz")).status_code == 200
+    found = await scraped(site)
+    assert found["tocsin_database_up"] == {(): 0}
+    assert "tocsin_queue_depth" not in found
 
 
-async def test_metrics_count_incidents_and_work(site: Site) -> None:
+async def test_it_says_that_the_database_is_away_and_how_many_alerts_wait(site: Site, tmp_path: Path) -> None:
+    await site.house.engine.tick()
+    sender = await site.of(None, address=LOCAL)
+    with spooling(site, tmp_path / "spool"):
+        taken = await sender.post("/api/v1/alerts/alertmanager", content=webhook("firing-group2"))
+        assert {alert["outcome"] for alert in taken.json()["alerts"]} == {"spooled"}
+        many = len(taken.json()["alerts"])
+        assert f"{many} alerts wait" in refusal(await sender.get("/readyz"), 503)["detail"]
+        assert (await sender.get("/readyz?to=alerts")).json() == {"status": "ready", "spooled": many}
+        assert (await scraped(site))["tocsin_spool_waiting_alerts"] == {(): many}
+
+
+async def test_a_full_spool_takes_no_alerts(site: Site, tmp_path: Path) -> None:
+    sender = await site.of(None, address=LOCAL)
+    with spooling(site, tmp_path / "spool", limit=1):
+        refused = await sender.post("/api/v1/alerts/alertmanager", content=webhook("firing-group2"))
+        assert "is full" in refusal(refused, 503)["detail"]
+
+
+async def test_metrics_count_incidents_work_and_deliveries(site: Site) -> None:
     await site.declare()
     async with site.turning():
         await until(lambda: site.channel.messages)
-    text = (await (await site.of(None)).get("/metrics")).text
-    assert 'tocsin_incidents{status="open"} 1.0' in text
-    assert 'tocsin_incidents{status="resolved"} 0.0' in text
-    assert 'tocsin_work_items{state="done"}' in text
-    assert "tocsin_engine_last_turn_age_seconds 0.0" in text
-    assert "Checkout" not in text
+        await until(lambda: site.house.core.meters.deliveries.read())
+    found = await scraped(site)
+    assert found["tocsin_open_incidents"]["SEV1", "open"] == 1
+    assert found["tocsin_open_incidents"]["SEV4", "open"] == 0
+    assert found["tocsin_deliveries_total"]["recording", "delivered"] >= 1
+    assert found["tocsin_engine_turns_total"]["ok",] >= 1
+    assert found["tocsin_engine_last_turn_age_seconds"] == {(): 0}
+    assert found["tocsin_queue_depth"].keys() == {
+        (kind, state) for kind in ("send", "execute", "mitigate") for state in ("pending", "leased")
+    }
+
+
+async def test_the_text_names_nothing_of_an_incident(site: Site) -> None:
+    await site.declare(title="Checkout is down")
+    assert "Checkout" not in (await (await site.of(None)).get("/metrics")).text
+
+
+async def test_every_metric_is_there_before_anything_happened(site: Site) -> None:
+    found = await scraped(site)
+    assert found["tocsin_database_refusals_total"] == {("read",): 0, ("write",): 0}
+    assert found["tocsin_deadline_lateness_seconds_count"] == {(): 0}
+    assert found["tocsin_work_lateness_seconds_bucket"]["send", "+Inf"] == 0
+    assert found["tocsin_database_up"] == {(): 1}

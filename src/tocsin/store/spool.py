@@ -110,11 +110,11 @@ class Spool:
         blob = b"".join(_record(payload, count) for payload, count in payloads)
         with self._mutex:
             if self.size + len(blob) > self.limit:
-                raise SpoolFull(f"the spool {self.folder} is full: {self._waiting} alerts wait in {self.size:,} bytes")
+                raise SpoolFull(f"the spool is full: {self._waiting} alerts wait in {self.size:,} bytes")
             try:
                 self._write(blob)
             except OSError as exc:
-                raise SpoolUnavailable(f"the spool {self.folder} cannot be written: {exc.strerror}") from exc
+                raise SpoolUnavailable(f"the spool cannot be written: {exc.strerror}") from exc
             self._waiting += sum(count for _, count in payloads)
 
     def read(self, most_bytes: int = 2**20) -> list[Record]:

@@ -10,15 +10,16 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from msgspec import Struct, field
+from msgspec.structs import replace
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tocsin.engine.errors import NotFound
+from tocsin.engine.errors import NotFound, Unavailable
 from tocsin.incident.errors import CommandError, PermissionRefused, TransitionError
 from tocsin.signals.errors import SignalError
-from tocsin.store.errors import StoreUnavailable
 from tocsin.web.errors import BadField, BadRequest, NotReady, Unauthenticated
+from tocsin.web.health import waiting
 from tocsin.web.pages.errors import error_page
 
 log = structlog.get_logger()
@@ -61,7 +62,7 @@ def problem_of(exc: Exception) -> Problem:
             return Problem(400, f"the alerts cannot be read: {exc}", ((exc.field or "body", exc.reason),))
         case BadRequest():
             return Problem(400, str(exc))
-        case StoreUnavailable() | NotReady():
+        case Unavailable() | NotReady():
             return Problem(503, str(exc), headers={"Retry-After": RETRY_SECONDS})
         case RequestValidationError():
             reasons = _reasons(exc)
@@ -75,6 +76,8 @@ def problem_of(exc: Exception) -> Problem:
 def respond(request: Request, exc: Exception) -> Response:
     """The answer to a request that ended in `exc`: a page when a browser asks for one, a problem document otherwise."""
     found = problem_of(exc)
+    if isinstance(exc, Unavailable):
+        found = replace(found, detail=f"{found.detail}{waiting(request.app.state.house)}")
     if found.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request_failed", method=request.method, path=_loggable(request.url.path), exc_info=exc)
     if wants_page(request):
@@ -122,7 +125,7 @@ def install(app: FastAPI) -> None:
         BadRequest,
         NotReady,
         SignalError,
-        StoreUnavailable,
+        Unavailable,
         RequestValidationError,
         HTTPException,
     )
