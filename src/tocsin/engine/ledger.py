@@ -105,6 +105,10 @@ class Ledger:
         """Has the incident's next due time written even when nothing happened to it."""
         self._save(incident)
 
+    def put_off(self, incident: Incident, until: datetime | None) -> None:
+        """Like `touch`, by who just looked when the incident is next due."""
+        self.tx.save(incident, lambda: until, new=False)
+
     def postpone(self, id_: str, by: timedelta) -> None:
         """After trouble: the clock looks at this incident again later, the others go on."""
         self.tx.postpone(id_, self.now + by)

@@ -18,7 +18,6 @@ from tocsin.engine.records import Agenda, WorkItem
 from tocsin.engine.running import StepWorker
 from tocsin.engine.sending import Sender, Unreadable
 from tocsin.incident import clock
-from tocsin.incident.deadlines import next_due
 from tocsin.incident.events import RunFinished
 from tocsin.incident.policy import TOCSIN
 from tocsin.incident.work import Execute, Send
@@ -269,13 +268,14 @@ class Engine:
 def _fire(ledger: Ledger, incident_id: str) -> datetime | None:
     """Everything that the incident owes by now; when the first of it was owed."""
     incident = ledger.get(incident_id)
-    owed = next_due(incident, ledger.policies.of(incident))
+    seen = clock.look(incident, ledger.context(incident, TOCSIN))
+    owed = seen.next_at
     for _ in range(ROUNDS):
-        happened = clock.due(incident, ledger.context(incident, TOCSIN))
-        if not happened:
+        if not seen.events:
             break
-        incident = ledger.append(incident, happened, actor=TOCSIN.name)
-    ledger.touch(incident)
+        incident = ledger.append(incident, seen.events, actor=TOCSIN.name)
+        seen = clock.look(incident, ledger.context(incident, TOCSIN))
+    ledger.put_off(incident, seen.next_at)
     return owed
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from msgspec import Struct
 
 from tocsin.incident import events as e
 from tocsin.incident.deadlines import Deadline, Kind, deadlines, open_rungs, rung_key
@@ -12,15 +15,32 @@ from tocsin.incident.state import Incident, Status
 from tocsin.incident.steps import publish, resolved, unconvincing
 
 
-def due(incident: Incident, ctx: Context) -> tuple[e.Event, ...]:
-    """The events of the first deadline due at `ctx.at`, if any. Apply and ask again: one may undo another."""
-    for deadline in deadlines(incident, ctx.policy):
+class Look(Struct, frozen=True):
+    """`events` is what the first deadline due brings about; `next_at` is when the soonest of all is due, None for none.
+
+    Without events, nothing is left to do until `next_at`.
+    """
+
+    events: tuple[e.Event, ...]
+    next_at: datetime | None
+
+
+def look(incident: Incident, ctx: Context) -> Look:
+    """What is due at `ctx.at`. Apply its events and look again: one may undo another."""
+    owed = deadlines(incident, ctx.policy)
+    next_at = owed[0].due_at if owed else None
+    for deadline in owed:
         if deadline.due_at > ctx.at:
             break
         found = _FIRE[deadline.kind](incident, ctx, deadline)
         if found:
-            return found
-    return ()
+            return Look(found, next_at)
+    return Look((), next_at)
+
+
+def due(incident: Incident, ctx: Context) -> tuple[e.Event, ...]:
+    """The events of the first deadline due at `ctx.at`, if any."""
+    return look(incident, ctx).events
 
 
 def _acknowledge(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Event, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -77,8 +78,13 @@ def acknowledge_due(incident: Incident, policy: Policy) -> datetime | None:
 
 def rung_key(incident: Incident, rung: Rung) -> str:
     """A rung's name: its time and role, so that a change of severity never pages the same rung twice."""
-    seconds = int(rung.after.total_seconds()) if rung.after is not None else 0
-    return _generation(incident, f"rung:{seconds}:{rung.to}")
+    return _generation(incident, _rung_name(rung.after, rung.to))
+
+
+@lru_cache(maxsize=1024)
+def _rung_name(after: timedelta | None, to: str) -> str:
+    seconds = int(after.total_seconds()) if after is not None else 0
+    return f"rung:{seconds}:{to}"
 
 
 def opened_key(incident: Incident) -> str:

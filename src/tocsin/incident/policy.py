@@ -61,6 +61,7 @@ class Policy:
     """The incident's own page, with `{number}` where its number goes."""
     linked: tuple[Runbook, ...] = ()
     """The documents that the runbook links to, as far as they stand beside it."""
+    _ladders: dict[str, tuple[Rung, ...]] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def response(self, severity: str) -> timedelta | None:
         """Time to acknowledge; "Immediate" is measured against `rules.immediate`. None when the runbook gives none."""
@@ -81,7 +82,11 @@ class Policy:
         return rungs[0].to if rungs else FIRST_ROLE
 
     def rungs(self, severity: str) -> tuple[Rung, ...]:
-        return self.runbook.rungs(severity)
+        """The timed rungs of one severity, soonest first."""
+        known = self._ladders.get(severity)
+        if known is None:
+            known = self._ladders[severity] = self.runbook.rungs(severity)
+        return known
 
     def severity_for(self, labels: Mapping[str, str]) -> tuple[str, str] | None:
         """The level an alert's `severity` label suggests and why, or None for an alert that is no incident.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -56,6 +57,9 @@ _OWN = (
     ),
 )
 """What is posted where the runbook has no template of that name, in the shape of those most runbooks have."""
+
+
+_LEVEL_BEFORE = re.compile(r"\b(sev|severity|p)\W*$", re.IGNORECASE)
 
 
 class Filled(Struct, frozen=True):
@@ -172,12 +176,13 @@ def _words(blank: re.Match[str]) -> str:
 
 def _meaning(line: str, blank: re.Match[str]) -> str:
     """The fact a blank asks for: by its own words when they are telling, else by the label its line begins with."""
-    words = _words(blank)
+    return _asked(line, blank.start(), _words(blank))
+
+
+@lru_cache(maxsize=1024)
+def _asked(line: str, start: int, words: str) -> str:
     label = _LABELLED.match(line)
-    before = line[: blank.start()]
-    if re.search(r"\b(sev|severity|p)\W*$", before, re.IGNORECASE) or (
-        label and label[1].strip().casefold() == "severity"
-    ):
+    if _LEVEL_BEFORE.search(line[:start]) or (label and label[1].strip().casefold() == "severity"):
         return "severity"
     for said in (words, label[1].strip() if label else ""):
         for name, pattern in _ASKS:
