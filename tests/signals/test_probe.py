@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
+import msgspec
 import pytest
 from listening import Listener, WallClock, running, until
 from recorders import Answer, HttpRecorder
@@ -100,3 +103,36 @@ async def test_an_alert_left_firing_by_an_earlier_run_is_resolved() -> None:
 def test_an_address_that_cannot_be_asked_is_refused_by_name(url: str) -> None:
     with pytest.raises(ValueError, match="probe Checkout health: url"):
         probe(check(url), Listener())
+
+
+async def test_a_slow_answer_fails_where_a_latency_is_set() -> None:
+    listener = Listener()
+    async with HttpRecorder(Answer(200)) as http:
+        slow = msgspec.structs.replace(check(http.url), latency=timedelta(0))
+        async with running(probe(slow, listener).run()):
+            assert "more than 0 s" in (await listener.next()).annotations["reason"]
+
+
+async def test_a_port_fails_while_it_is_closed() -> None:
+    listener = Listener()
+    async with HttpRecorder() as http:
+        open_port = http.url.replace("http", "tcp")
+        async with running(probe(check(open_port), listener).run()):
+            await asyncio.sleep(0.05)
+        assert listener.quiet
+    async with running(probe(check(open_port), listener).run()):
+        alert = await listener.next()
+    assert (alert.annotations["reason"], alert.generator_url) == ("Connection refused", "")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"url": "tcp://host"}, "must name a port"),
+        ({"of": 1}, "no less than fails"),
+        ({"url": "dns://example.com", "record": "WKS"}, "record must be one of"),
+    ],
+)
+def test_a_check_that_cannot_be_made_is_refused(change: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        probe(msgspec.structs.replace(check("http://host"), **change), Listener())

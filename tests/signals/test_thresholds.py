@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +46,20 @@ def test_an_alert_begins_with_the_first_failure_of_its_streak() -> None:
 def test_what_an_earlier_run_left_firing_is_resolved_and_not_fired_again() -> None:
     threshold = Threshold(fails=1, passes=1, firing_since=at(-60))
     assert play(threshold, "xx.") == [None, None, RESOLVED]
+
+
+def test_so_many_of_the_last_few_fire_though_others_passed() -> None:
+    threshold = Threshold(fails=2, of=4, passes=2)
+    assert play(threshold, "x..x") == [None, None, None, FIRED]
+    assert threshold.firing_since == at(0)
+    assert play(Threshold(fails=2, of=4, passes=2), "x...x") == [None] * 5
+
+
+@pytest.mark.parametrize("numbers", [(0, 1, None), (1, 0, None), (3, 1, 2)])
+def test_numbers_that_cannot_be_met_are_refused(numbers: tuple[int, int, int | None]) -> None:
+    fails, passes, of = numbers
+    with pytest.raises(ValueError, match="at least 1"):
+        Threshold(fails=fails, passes=passes, of=of)
 
 
 @given(st.text("x.", max_size=40), st.integers(1, 4), st.integers(1, 4))

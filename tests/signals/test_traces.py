@@ -149,9 +149,8 @@ def test_a_stamp_before_each_line_does_not_matter() -> None:
 
 
 def test_a_go_fault_of_the_runtime_is_its_kind() -> None:
-    (trace,) = traces(
-        "panic: runtime error: index out of range [5] with length 3\n\ngoroutine 1 [running]:\nmain.main()\n\t/app/m.go:5 +0x20\n"
-    )
+    fault = "panic: runtime error: index out of range [5] with length 3\n\ngoroutine 1 [running]:\n"
+    (trace,) = traces(fault + "main.main()\n\t/app/m.go:5 +0x20\n")
     assert (trace.kind, trace.frames) == ("runtime error: index out of range", ("main.main (/app/m.go)",))
 
 

@@ -1,4 +1,4 @@
-"""The sources that Tocsin watches by itself: probes, logs, heartbeats, rules. What they see goes to the desk."""
+"""The sources that Tocsin watches by itself: probes, logs, mail, heartbeats, rules. What they see goes to the desk."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ from collections.abc import Sequence
 from functools import partial
 
 from tocsin.bootstrap.house import Background
+from tocsin.bootstrap.mailing import mailbox
 from tocsin.bootstrap.senders import heartbeats
 from tocsin.config import Settings
+from tocsin.config import logs as config
+from tocsin.config.scalars import host_port
 from tocsin.engine.desk import Desk
 from tocsin.engine.ports import Clock
 from tocsin.evidence.prometheus import Prometheus
 from tocsin.incident.alert import Alert
 from tocsin.procedures.redaction import redact
+from tocsin.signals.exceptions import ExceptionRule, ExceptionWatch
 from tocsin.signals.heartbeat import Beats, HeartbeatWatch
 from tocsin.signals.lines import CommandLines, FileLines, Lines
 from tocsin.signals.logwatch import LogRule, LogWatch
+from tocsin.signals.loki import LokiAddress, LokiLines
 from tocsin.signals.probe import HealthCheck, Probe
 from tocsin.signals.prometheus import PrometheusRule, PrometheusWatch
-from tocsin.signals.watching import OnTrouble
+from tocsin.signals.syslog import SyslogServer
+from tocsin.signals.watching import Emit, OnTrouble
+from tocsin.signals.workload import WorkloadLines
 
 
 def watchers(
@@ -38,18 +45,15 @@ def watchers(
     found: list[Background] = []
     for check in _checks(settings):
         found.append(Probe(check, emit=emit, clock=clock, on_trouble=on_trouble, firing=firing).run)
+    syslog = _syslog(settings)
     for w in settings.sources.logs:
-        rule = LogRule(
-            w.name,
-            w.pattern.pattern,
-            threshold=w.threshold,
-            window=w.within,
-            resolve_after=w.resolve_after,
-            labels=dict(w.labels),
-        )
-        lines: Lines = FileLines(w.file) if w.file else CommandLines(list(w.command))
-        watch = LogWatch(rule, lines, emit=emit, clock=clock, on_trouble=on_trouble, firing=firing, redact=redact)
-        found.append(watch.run)
+        lines = _lines(w, settings, clock=clock, syslog=syslog)
+        found.append(_log_watch(w, lines, emit=emit, clock=clock, on_trouble=on_trouble, firing=firing))
+    if syslog is not None:
+        found.append(syslog.run)
+    post = mailbox(settings, desk, clock=clock, on_trouble=on_trouble)
+    if post is not None:
+        found.append(post.run)
     for heartbeat in heartbeats(settings):
         last = partial(Beats(desk.core).last, heartbeat.name)
         beating = HeartbeatWatch(heartbeat, last, emit=emit, clock=clock, on_trouble=on_trouble, firing=firing)
@@ -72,6 +76,49 @@ def watchers(
     return found
 
 
+def _log_watch(
+    w: config.LogWatch,
+    lines: Lines,
+    *,
+    emit: Emit,
+    clock: Clock,
+    on_trouble: OnTrouble,
+    firing: Sequence[Alert],
+) -> Background:
+    labels, window, resolve = dict(w.labels), w.within, w.resolve_after
+    if w.pattern is None:
+        stacks = ExceptionRule(w.name, threshold=w.threshold, window=window, resolve_after=resolve, labels=labels)
+        return ExceptionWatch(
+            stacks, lines, emit=emit, clock=clock, on_trouble=on_trouble, firing=firing, redact=redact
+        ).run
+    rule = LogRule(
+        w.name, w.pattern.pattern, threshold=w.threshold, window=window, resolve_after=resolve, labels=labels
+    )
+    return LogWatch(rule, lines, emit=emit, clock=clock, on_trouble=on_trouble, firing=firing, redact=redact).run
+
+
+def _lines(w: config.LogWatch, settings: Settings, *, clock: Clock, syslog: SyslogServer | None) -> Lines:
+    """Where the lines of a watch come from. Traces of several streams can only be put together when they are marked."""
+    loki = settings.sources.loki
+    if w.loki and loki:
+        address = LokiAddress(
+            loki.url, token=loki.token.get_secret_value() if loki.token else "", tenant=loki.tenant or ""
+        )
+        return LokiLines(address, w.loki, clock=clock, mark=w.exceptions)
+    if w.syslog and syslog:
+        return syslog.lines(w.syslog, mark=w.exceptions)
+    if w.workload:
+        given = {name: value.get_secret_value() for name, value in settings.procedures.environment.items()}
+        return WorkloadLines(w.workload, namespace=w.namespace or "", mark=w.exceptions, environment=given)
+    return FileLines(w.file) if w.file else CommandLines(list(w.command))
+
+
+def _syslog(settings: Settings) -> SyslogServer | None:
+    """One for all the watches that listen to it; None where nothing is listened to."""
+    given = settings.sources.syslog
+    return SyslogServer(*host_port(given.listen)) if given else None
+
+
 def _checks(settings: Settings) -> list[HealthCheck]:
     """The configured probes, then the `health` address of each service that no probe asks already."""
     configured = [
@@ -81,8 +128,15 @@ def _checks(settings: Settings) -> list[HealthCheck]:
             every=p.every,
             timeout=p.timeout,
             fails=p.failures,
+            of=p.of,
             passes=p.successes,
+            latency=p.latency,
             expect=tuple(p.expect_status),
+            expires_within=p.expires_within,
+            verify=p.verify,
+            record=p.record,
+            server=p.server or "",
+            answers=tuple(p.expect),
             labels=dict(p.labels),
         )
         for p in settings.sources.probes

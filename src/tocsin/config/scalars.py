@@ -80,6 +80,22 @@ def is_url(value: str, *schemes: str) -> bool:
         return False
 
 
+def _host_port(value: str) -> str:
+    try:
+        host_port(value)
+    except ValueError:
+        raise wrong('is not an address to listen on: write it like "127.0.0.1:2525"') from None
+    return value
+
+
+def host_port(value: str) -> tuple[str, int]:
+    """The host and the port of `127.0.0.1:25`, `mail:25` or `[::1]:25`; raises ValueError for anything else."""
+    parts = urlsplit(f"//{value}")
+    if not parts.hostname or parts.port is None or re.search(r"[\s/?#@]", value):
+        raise ValueError("no host and port")
+    return parts.hostname, parts.port
+
+
 def _email(value: str) -> str:
     if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", value):
         raise wrong('is not an e-mail address: write it like "ana@example.com"')
@@ -172,6 +188,7 @@ Port = Annotated[int, Strict(), Field(ge=0, le=65535)]
 Name = Annotated[str, Strict(), Field(min_length=1)]
 FilePath = Annotated[Path, BeforeValidator(_path)]
 HttpUrl = Annotated[str, Strict(), AfterValidator(_http_url)]
+HostPort = Annotated[str, Strict(), AfterValidator(_host_port)]
 Email = Annotated[str, Strict(), AfterValidator(_email)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_listed)]
 Statuses = Annotated[tuple[Annotated[int, Strict(), Field(ge=100, le=599)], ...], BeforeValidator(_listed)]

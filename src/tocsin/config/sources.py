@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
@@ -10,18 +9,10 @@ from typing import Annotated, Protocol, Self, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
-from tocsin.config.scalars import (
-    Count,
-    Duration,
-    FilePath,
-    Flag,
-    HttpUrl,
-    Name,
-    PositiveDuration,
-    Secret,
-    Statuses,
-    wrong,
-)
+from tocsin.config.inbound import EmailIn, Sns
+from tocsin.config.logs import LogWatch, Loki, Syslog
+from tocsin.config.probes import Probe
+from tocsin.config.scalars import Duration, Flag, HttpUrl, Name, PositiveDuration, Secret, wrong
 from tocsin.config.table import Table
 from tocsin.signals.mapped import ENDED, refusal
 
@@ -35,41 +26,6 @@ class PrometheusRule(Table):
     every: PositiveDuration = timedelta(seconds=30)
     labels: Mapping[Name, str] = {}
     summary: str = ""
-
-
-class Probe(Table):
-    """A URL fetched `every` so often: firing after `failures` in a row, resolved after `successes` in a row.
-
-    `expect_status` empty means any status below 400.
-    """
-
-    name: Name
-    url: HttpUrl
-    every: PositiveDuration = timedelta(seconds=30)
-    failures: Count = 3
-    successes: Count = 2
-    timeout: PositiveDuration = timedelta(seconds=5)
-    expect_status: Statuses = ()
-    labels: Mapping[Name, str] = {}
-
-
-class LogWatch(Table):
-    """A file or a command's output, followed: `threshold` matches `within` fire, quiet for `resolve_after` resolves."""
-
-    name: Name
-    file: FilePath | None = None
-    command: tuple[Name, ...] = ()
-    pattern: re.Pattern[str]
-    threshold: Count = 1
-    within: PositiveDuration = timedelta(minutes=1)
-    resolve_after: PositiveDuration = timedelta(minutes=5)
-    labels: Mapping[Name, str] = {}
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> Self:
-        if (self.file is None) == (not self.command):
-            raise wrong('needs either file = "path" or command = ["program", "argument"], not both')
-        return self
 
 
 class Heartbeat(Table):
@@ -150,9 +106,24 @@ class Reports(Table):
 
 class Sources(Table):
     prometheus: Prometheus | None = None
+    loki: Loki | None = None
+    syslog: Syslog | None = None
+    email: EmailIn | None = None
+    sns: Sns = Sns()
     probes: Annotated[tuple[Probe, ...], AfterValidator(_unlike)] = ()
     logs: Annotated[tuple[LogWatch, ...], AfterValidator(_unlike)] = ()
     heartbeats: Annotated[tuple[Heartbeat, ...], AfterValidator(_unlike)] = ()
     mappings: Annotated[tuple[AlertMapping, ...], AfterValidator(_unlike)] = ()
     alerts: InboundAlerts = InboundAlerts()
     reports: Reports = Reports()
+
+    @model_validator(mode="after")
+    def _origins_of_logs(self) -> Self:
+        for watch in self.logs:
+            if watch.loki and self.loki is None:
+                raise wrong(
+                    f'has a log watch "{watch.name}" of Loki: say where that is, [sources.loki] url = "http://..."'
+                )
+            if watch.syslog and self.syslog is None:
+                raise wrong(f'has a log watch "{watch.name}" of syslog: have it listened to, [sources.syslog]')
+        return self

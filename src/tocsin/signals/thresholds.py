@@ -16,27 +16,40 @@ class Transition(StrEnum):
 
 
 class Threshold:
-    """Fires after `fails` failures in a row, resolves after `passes` successes in a row."""
+    """Fires at `fails` failures among the last `of` observations, resolves after `passes` successes in a row.
 
-    def __init__(self, *, fails: int, passes: int, firing_since: datetime | None = None) -> None:
-        self._needed = {False: fails, True: passes}
-        self._streak = 0
-        self._streak_since: datetime | None = None
+    Without `of` the failures must stand in a row. Raises ValueError for numbers that can never be met.
+    """
+
+    def __init__(
+        self, *, fails: int, passes: int, of: int | None = None, firing_since: datetime | None = None
+    ) -> None:  # fmt: skip
+        if fails < 1 or passes < 1 or (of is not None and of < fails):
+            raise ValueError("fails and passes must be at least 1, and of no less than fails")
+        self._fails, self._passes = fails, passes
+        self._last: deque[tuple[bool, datetime]] = deque(maxlen=of or fails)
+        self._passed = 0
         self.firing_since = firing_since
 
     def observe(self, ok: bool, at: datetime) -> Transition | None:
-        """What this observation changed, if anything. After FIRED, `firing_since` is the streak's first failure."""
-        firing = self.firing_since is not None
-        if ok is not firing:
-            self._streak, self._streak_since = 0, None
+        """What this observation changed, if anything. After FIRED, `firing_since` is the first of the failures."""
+        if self.firing_since is not None:
+            return self._while_firing(ok)
+        self._last.append((ok, at))
+        failed = [then for good, then in self._last if not good]
+        if len(failed) < self._fails:
             return None
-        self._streak_since = self._streak_since or at
-        self._streak += 1
-        if self._streak < self._needed[ok]:
+        self.firing_since = failed[0]
+        self._last.clear()
+        self._passed = 0
+        return Transition.FIRED
+
+    def _while_firing(self, ok: bool) -> Transition | None:
+        self._passed = self._passed + 1 if ok else 0
+        if self._passed < self._passes:
             return None
-        self.firing_since = None if firing else self._streak_since
-        self._streak, self._streak_since = 0, None
-        return Transition.RESOLVED if firing else Transition.FIRED
+        self.firing_since = None
+        return Transition.RESOLVED
 
 
 class MatchWindow:

@@ -14,7 +14,7 @@ from tocsin.web.auth import Here, csrf_token, identify, refuse_forgery
 from tocsin.web.errors import Unauthenticated
 from tocsin.web.pages.acting import typed
 from tocsin.web.pages.rendering import page
-from tocsin.web.pages.restraint import Restraint
+from tocsin.signals.restraint import Restraint
 from tocsin.web.pages.room_view import Told
 
 router = APIRouter(include_in_schema=False)

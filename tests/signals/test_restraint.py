@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from tocsin.web.pages.restraint import ALL, EACH, EACH_WITHIN, Restraint
+from tocsin.signals.restraint import ALL, EACH, EACH_WITHIN, Restraint
 
 NOW = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 
