@@ -93,7 +93,7 @@ def outline(document: Document) -> PostmortemOutline | None:
 
 
 def _about(section: Section) -> bool:
-    return any(_ABOUT.search(title) for title in section.trail)
+    return section.under(_ABOUT)
 
 
 def _section(section: Section) -> Iterator[PostIncident]:

@@ -120,7 +120,7 @@ def _divided(text: str, defined: levels.Scale) -> list[tuple[str, timedelta | No
 
 def _rules(section: Section) -> list[tuple[str, int]]:
     """The section's bullets and label lines that may state a cadence, with their lines."""
-    about = any(_CADENCE.search(title) for title in section.trail)
+    about = section.under(_CADENCE)
     level = levels.leading(section.title) is not None
     texts = [(section.title, section.line)] if _CADENCE.search(section.title) else []
     for part in section.parts():

@@ -21,7 +21,7 @@ def alert_sources(document: Document) -> tuple[AlertSource, ...]:
     return tuple(
         source
         for section in document.sections
-        if any(_ABOUT.search(title) for title in section.trail)
+        if section.under(_ABOUT)
         for table in section.tables()
         for source in _table(table)
     )

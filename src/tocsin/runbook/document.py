@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TypeAlias
 
 from markdown_it import MarkdownIt
@@ -105,6 +106,10 @@ class Section(Struct, frozen=True, gc=False):
         """The titles that tell what the section is about, innermost first."""
         return (self.title, *reversed(self.path))
 
+    def under(self, wording: re.Pattern[str]) -> bool:
+        """Whether one of those titles has that wording."""
+        return _found(wording, self.trail)
+
     def parts(self) -> tuple[Part, ...]:
         """The blocks by the bold label they stand under; the first part has none."""
         return self.labelled
@@ -144,6 +149,11 @@ def parse(text: str, *, piece: int = _PIECE) -> Document:
     title = next((s.title for s in sections if s.level), "")
     links = references.get("references", {})
     return Document(title, lines, sections, tuple((name, str(link["href"])) for name, link in links.items()))
+
+
+@lru_cache(maxsize=16384)  # the same titles stand above many sections
+def _found(wording: re.Pattern[str], titles: tuple[str, ...]) -> bool:
+    return any(wording.search(title) for title in titles)
 
 
 def walk(blocks: tuple[Block, ...]) -> Iterator[Block]:

@@ -48,6 +48,10 @@ _IMMEDIATE = re.compile(
 )
 _SINCE = re.compile(rf"t\s?\+\s?(?P<number>[0-9]+)\s?(?P<unit>{_UNIT})?")
 _ADVERBS = {"hourly": "1 hour", "daily": "1 day"}
+_MARKED = re.compile(rf"\bt\s?\+\s?[0-9]+\s?(?:{_UNIT})?")
+_ENDS = re.compile(rf"({_NUMBER})(?:\s?({_UNIT}))?\s?(?:-|–|—|to)\s?({_NUMBER})\s?-?({_UNIT})")
+_AT_ONCE = re.compile(r"\bimmediate(?:ly)?\b|\bat once\b")
+_LEVEL = re.compile(r"\b(?:sev|p|s|l|level|severity)[\s-]?[0-9]")
 _PART = re.compile(rf"({_NUMBER})[\s-]?({_UNIT})")
 _SEARCH = re.compile(rf"(?<![\w.+-])(?P<span>{_SPAN})")
 
@@ -80,16 +84,12 @@ def find(text: str) -> timedelta | None:
     if whole is not None:
         return whole
     plain = _normal(text)
-    marks = [parse(match[0]) for match in re.finditer(rf"\bt\s?\+\s?[0-9]+\s?(?:{_UNIT})?", plain)]
+    marks = [parse(match[0]) for match in _MARKED.finditer(plain)]
     if len(marks) == 1:
         return marks[0]
     bounds = parse_range(text)
-    if bounds is None and not marks and re.search(r"\bimmediate(?:ly)?\b|\bat once\b", plain):
-        return (
-            None
-            if re.search("[0-9]", re.sub(r"\b(?:sev|p|s|l|level|severity)[\s-]?[0-9]", "", plain))
-            else timedelta(0)
-        )
+    if bounds is None and not marks and _AT_ONCE.search(plain):
+        return None if re.search("[0-9]", _LEVEL.sub("", plain)) else timedelta(0)
     return bounds[1] if bounds else None
 
 
@@ -134,7 +134,7 @@ def _span(text: str) -> tuple[timedelta, timedelta] | None:
     """Both ends of one written span; the first end of `15-30 min` takes the unit of the second."""
     try:
         most = sum((_amount(number, unit) for number, unit in _PART.findall(text)), timedelta(0))
-        ends = re.match(rf"({_NUMBER})(?:\s?({_UNIT}))?\s?(?:-|–|—|to)\s?({_NUMBER})\s?-?({_UNIT})", text)
+        ends = _ENDS.match(text)
         if ends is None:
             return most, most
         return _amount(ends[1], ends[2] or ends[4]), _amount(ends[3], ends[4])

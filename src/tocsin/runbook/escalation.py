@@ -64,7 +64,7 @@ def _table(document: Document, section: Section, table: Table, known: levels.Sca
     rungs = _column(table, known)
     if rungs:
         return rungs, []
-    if any(_ABOUT.search(title) for title in section.trail):
+    if section.under(_ABOUT):
         rungs, said = _transposed(document, table, known)
         named = next((named for title in section.trail if (named := levels.mentions(title, known))), ())
         return (rungs, said) if rungs else (_by_role(table, known) or _by_condition(table, known, named), said)
@@ -182,7 +182,7 @@ def _times(table: Table, section: Section) -> dict[int, timedelta]:
     """Column -> time after the opening, when the table is severities by times; empty when it is not."""
     if not re.search(columns.LEVEL, plain(table.header[0]).casefold()):
         return {}
-    about = any(_ABOUT.search(title) for title in section.trail)
+    about = section.under(_ABOUT)
     times = {}
     for index, cell in enumerate(table.header[1:], start=1):
         header = plain(cell)

@@ -57,7 +57,7 @@ _STEM = re.compile(r"^[\s│|├└┌┐┘┤─▼▽↓⬇v^]+(?=[\s(\[]|$)|
 _MARKER = re.compile(r"^(?:[0-9]+[.)]|[-*•])\s+")
 
 
-class Line(Struct, frozen=True):
+class Line(Struct, frozen=True, gc=False):
     """One line read as a rung. `ranked` says that its wording places it: a rank, a time, or a severity."""
 
     severities: tuple[str, ...]

@@ -12,6 +12,7 @@ from tocsin.runbook.model import Finding, Template
 from tocsin.runbook.wording import plain, unnumbered, without_parentheses
 
 _TEMPLATE = re.compile(r"communicat|template|notification|status page|announce|message", re.IGNORECASE)
+_PROMISED = re.compile("template", re.IGNORECASE)
 _NAMED = re.compile(r"template|message|notification|announcement", re.IGNORECASE)
 _SENDS = re.compile(r"(?:post|send|announce|publish|share|notify|email)\b.{4,80}:$", re.IGNORECASE)
 _TELLS = re.compile(r"communicat|notif|announc|assemble|declare|\bpost\b|status|inform|\btell\b", re.IGNORECASE)
@@ -30,7 +31,7 @@ _DRAWING = re.compile(r"[─│┌┐└┘├┤▼▲▶]")
 
 def read(document: Document) -> tuple[tuple[Template, ...], list[Finding]]:
     """The messages to fill in, named by their bold label, else by their heading; report forms are none."""
-    collected = bool(re.search("template", document.title, re.IGNORECASE))
+    collected = bool(_PROMISED.search(document.title))
     found = tuple(
         template
         for section in document.sections
@@ -44,7 +45,7 @@ def _section(section: Section, *, collected: bool) -> Iterator[Template]:
     """The section's messages; where a heading (or the document's title: `collected`) promises templates, paragraphs
     with blanks in them are one that nobody fenced."""
     fenced = [t for part in section.parts() if not _FORM.search(part.label) for t in _messages(section, part)]
-    promised = collected or any(re.search("template", title, re.IGNORECASE) for title in section.trail)
+    promised = collected or section.under(_PROMISED)
     paragraphs = [block for block in section.blocks if isinstance(block, Paragraph)]
     if not fenced and section.level and promised and len(paragraphs) == len(section.blocks):
         body = "\n\n".join(block.text for block in paragraphs)

@@ -76,12 +76,12 @@ def _option(
 
 def _shape(section: Section, table: Table) -> dict[str, int | None]:
     """Which column holds the action, when to use it and its command; empty when it is no table of mitigations."""
-    if any(_REFERENCE.search(title) for title in section.trail):
+    if section.under(_REFERENCE):
         return {}
     action = columns.find(table, _ACTION)
     when = columns.find(table, columns.WHEN)
     command = columns.find(table, columns.COMMAND)
-    about = any(_ABOUT.search(title) for title in section.trail)
+    about = section.under(_ABOUT)
     if action is None or (command is None and not (about and when is not None)):
         return {}
     return {"action": action, "when": when, "command": command}

@@ -45,7 +45,7 @@ class Level(StrEnum):
     INFO = "info"
 
 
-class Severity(Struct, frozen=True):
+class Severity(Struct, frozen=True, gc=False):
     """One level. `response` is the time to acknowledge; zero is "Immediate", None when the text gives no measure."""
 
     name: str
@@ -56,20 +56,20 @@ class Severity(Struct, frozen=True):
     line: int
 
 
-class Indicator(Struct, frozen=True):
+class Indicator(Struct, frozen=True, gc=False):
     severity: str
     text: str
     line: int
 
 
-class AlertSource(Struct, frozen=True):
+class AlertSource(Struct, frozen=True, gc=False):
     name: str
     type: str
     examples: str
     line: int
 
 
-class Rung(Struct, frozen=True):
+class Rung(Struct, frozen=True, gc=False):
     """A named cell of the escalation matrix: `to` is paged `after` the incident opened. None is "not stated"."""
 
     severity: str | None
@@ -78,7 +78,7 @@ class Rung(Struct, frozen=True):
     line: int
 
 
-class Cadence(Struct, frozen=True):
+class Cadence(Struct, frozen=True, gc=False):
     """An update is owed `every` so often. `severity` None is "in every severity": the document names none."""
 
     severity: str | None
@@ -86,7 +86,7 @@ class Cadence(Struct, frozen=True):
     line: int
 
 
-class Audience(Struct, frozen=True):
+class Audience(Struct, frozen=True, gc=False):
     """A channel the document names, e.g. audience `internal`, name `Slack #incidents`."""
 
     audience: str
@@ -94,7 +94,7 @@ class Audience(Struct, frozen=True):
     line: int
 
 
-class Template(Struct, frozen=True):
+class Template(Struct, frozen=True, gc=False):
     """A message in the team's words; `fields` are the bracketed blanks in order, without brackets, each once."""
 
     name: str
@@ -103,7 +103,7 @@ class Template(Struct, frozen=True):
     line: int
 
 
-class Placeholder(Struct, frozen=True):
+class Placeholder(Struct, frozen=True, gc=False):
     """A value a person must give before the step can run, e.g. `<pod-name>`.
 
     `type` is one of pod, deployment, namespace, node, name, number, host, text. `refused` says why no value can ever be
@@ -115,7 +115,7 @@ class Placeholder(Struct, frozen=True):
     refused: str | None = None
 
 
-class Step(Struct, frozen=True):
+class Step(Struct, frozen=True, gc=False):
     """One thing to do. `command` is the document's own bytes (empty for a manual step; the query for PromQL).
 
     `commands` counts logical commands of a shell step. `poll` is set where the document says `watch`: repeat
@@ -136,7 +136,7 @@ class Step(Struct, frozen=True):
     needs_environment: bool = False
 
 
-class Procedure(Struct, frozen=True):
+class Procedure(Struct, frozen=True, gc=False):
     title: str
     slug: str
     section: str
@@ -145,7 +145,7 @@ class Procedure(Struct, frozen=True):
     line: int
 
 
-class Mitigation(Struct, frozen=True):
+class Mitigation(Struct, frozen=True, gc=False):
     """An action that changes production. `command` is None when the document points elsewhere (`see`)."""
 
     action: str
@@ -159,7 +159,7 @@ class Mitigation(Struct, frozen=True):
     see: str | None = None
 
 
-class Leaf(Struct, frozen=True, tag="leaf", tag_field="node"):
+class Leaf(Struct, frozen=True, gc=False, tag="leaf", tag_field="node"):
     """Where the tree ends. `mitigation` is the slug of the `Runbook.actions` entry to propose, None without one."""
 
     action: str
@@ -170,7 +170,7 @@ class Leaf(Struct, frozen=True, tag="leaf", tag_field="node"):
     escalate: bool = False
 
 
-class Question(Struct, frozen=True, tag="question", tag_field="node"):
+class Question(Struct, frozen=True, gc=False, tag="question", tag_field="node"):
     """A yes/no question; `slug` names it in answers."""
 
     question: str
@@ -183,7 +183,7 @@ class Question(Struct, frozen=True, tag="question", tag_field="node"):
 Branch: TypeAlias = Question | Leaf
 
 
-class Checklist(Struct, frozen=True):
+class Checklist(Struct, frozen=True, gc=False):
     """`purpose` is "verification" (must be ticked before an incident is resolved), "follow_up" (kinds of tickets), or
     "other"."""
 
@@ -193,33 +193,33 @@ class Checklist(Struct, frozen=True):
     purpose: str = "other"
 
 
-class PostIncident(Struct, frozen=True):
+class PostIncident(Struct, frozen=True, gc=False):
     what: str
     within: timedelta | None
     items: tuple[str, ...]
     line: int
 
 
-class PostmortemOutline(Struct, frozen=True):
+class PostmortemOutline(Struct, frozen=True, gc=False):
     sections: tuple[str, ...]
     agenda: tuple[str, ...]
     attendees: str = ""
 
 
-class Dashboard(Struct, frozen=True):
+class Dashboard(Struct, frozen=True, gc=False):
     name: str
     line: int
     description: str = ""
     url: str | None = None
 
 
-class Link(Struct, frozen=True):
+class Link(Struct, frozen=True, gc=False):
     text: str
     target: str
     line: int
 
 
-class LinkedDocument(Struct, frozen=True):
+class LinkedDocument(Struct, frozen=True, gc=False):
     """A document that a link leads to, as far as it can be run: its procedures, whose slugs begin with its name."""
 
     target: str
@@ -228,7 +228,7 @@ class LinkedDocument(Struct, frozen=True):
     line: int
 
 
-class Finding(Struct, frozen=True):
+class Finding(Struct, frozen=True, gc=False):
     """What the checker says of a place. `column` is 1-based; `hint` says how to write it instead."""
 
     code: str

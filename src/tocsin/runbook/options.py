@@ -49,7 +49,7 @@ _IF = re.compile(
 _ARROW = re.compile(r"\s*(?:→|->|=>|⇒)\s*")
 
 
-class Option(Struct, frozen=True):
+class Option(Struct, frozen=True, gc=False):
     """One thing that can be done. `command` is the document's own text, None where it gives none."""
 
     action: str
@@ -190,7 +190,7 @@ def _elsewhere(section: Section) -> Iterator[Option]:
     """Options in a section about resolving: commented commands that each state their case (`# Scale up if ...`), points
     such as `Restart -> `command``; and the point of a process that is the mitigation and carries its command."""
     fixes = bool(FIXES.search(section.title))
-    if any(FIXES.search(title) or ABOUT.search(title) for title in section.trail):
+    if section.under(FIXES) or section.under(ABOUT):
         yield from (
             option
             for part in section.parts()

@@ -55,7 +55,7 @@ _PHASE = re.compile(
 )
 
 
-class Sheet(Struct, frozen=True):
+class Sheet(Struct, frozen=True, gc=False):
     """One fence of a procedure, split into steps; `environment` holds the `export` lines it establishes."""
 
     steps: tuple[Step, ...]

@@ -13,7 +13,7 @@ _HEREDOC = re.compile(r"<<-?\s*[\"'\\]?([A-Za-z_]\w*)")
 _QUOTED = re.compile(r"\\.|'|\"|(?:^|\s)#.*")
 
 
-class Chunk(Struct, frozen=True):
+class Chunk(Struct, frozen=True, gc=False):
     """A comment group (`notes`: row and text without "#") and the body under it; either may be empty. Rows from 0."""
 
     notes: tuple[tuple[int, str], ...]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from tree_sitter import Node
@@ -44,6 +45,7 @@ _COMPARES = re.compile(r"\s-(?:eq|ne|lt|le|gt|ge|v)\s")
 _SYSTEM_PATH = re.compile(r"(?:/usr(?:/local)?)?/s?bin/([\w.+-]+)")
 
 
+@lru_cache(maxsize=2048)  # the same command stands in many places of a runbook
 def classify(command: str) -> Classification:
     """The class of a piece of shell and the sentence that says why; the worst of its parts counts. Never raises."""
     return _judge_text(command, depth=0)

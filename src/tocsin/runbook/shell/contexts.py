@@ -25,7 +25,7 @@ class Quoting(Enum):
     SINGLE = "single"
 
 
-class Use(Struct, frozen=True):
+class Use(Struct, frozen=True, gc=False):
     """One blank in its place. `refused` says why no value may stand there, None when one may."""
 
     blank: Blank

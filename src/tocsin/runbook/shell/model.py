@@ -7,14 +7,14 @@ from msgspec import Struct
 from tocsin.runbook.model import Finding, Placeholder, Step, StepClass
 
 
-class Classification(Struct, frozen=True):
+class Classification(Struct, frozen=True, gc=False):
     """How much harm a command can do, and the sentence that says why."""
 
     step_class: StepClass
     reason: str
 
 
-class Fence(Struct, frozen=True):
+class Fence(Struct, frozen=True, gc=False):
     """A shell fence, split. `environment` holds its top-level `export` lines.
 
     Line numbers in steps and findings are the document's.
@@ -25,7 +25,7 @@ class Fence(Struct, frozen=True):
     findings: tuple[Finding, ...] = ()
 
 
-class Command(Struct, frozen=True):
+class Command(Struct, frozen=True, gc=False):
     """A command outside a fence (a table cell, a tree leaf), classified."""
 
     command: str

@@ -29,7 +29,7 @@ _NAMESPACE_FLAG = re.compile(rb"(?:-n|--namespace)[ =]+[\"']?$")
 _OBJECT = re.compile(rb"(?:^|[\s\"'])([a-z]+)[ /]+[\"']?$")
 
 
-class Blank(Struct, frozen=True):
+class Blank(Struct, frozen=True, gc=False):
     """One place where a value is wanted: bytes `start` to `end` (exclusive) of the text."""
 
     name: str

@@ -18,7 +18,7 @@ _FLAG = re.compile(
 _INTERVAL = re.compile(r"(?:-[dtbegcxpw]*n|--interval=)(\d+(?:\.\d+)?)")
 
 
-class Poll(Struct, frozen=True):
+class Poll(Struct, frozen=True, gc=False):
     every: timedelta
     command: str
 

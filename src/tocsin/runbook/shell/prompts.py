@@ -10,7 +10,7 @@ _PROMPT = re.compile(r"[ \t]*(?:[\w.-]+@[\w.-]+[^\s$#]*)?\$ +(?=\S)")
 _CONTINUED = re.compile(r"[ \t]*> +")
 
 
-class Unprompted(Struct, frozen=True):
+class Unprompted(Struct, frozen=True, gc=False):
     """The text, line for line.
 
     `removed` maps a 0-based row to the characters taken from its start; `output` lists the rows taken for a command's

@@ -11,7 +11,7 @@ _QUERY = re.compile(r"^(?:prometheus|promql)(?:\s+query)?\s*:\s*(\S.*)$", re.IGN
 _LONGEST = 80
 
 
-class Reading(Struct, frozen=True):
+class Reading(Struct, frozen=True, gc=False):
     """A comment group: its title, what its other lines say, and the query it holds (None without one)."""
 
     title: str

@@ -16,7 +16,7 @@ _GLOB = re.compile(r"[*?\[]")
 _BRACES = re.compile(r"\{[^{}]*(?:,|\.\.)[^{}]*\}")
 
 
-class Word(Struct, frozen=True):
+class Word(Struct, frozen=True, gc=False):
     """One argument. `splits` is true when it may become several words, or none, before the program sees it."""
 
     text: str
@@ -33,7 +33,7 @@ class Word(Struct, frozen=True):
         return self.text.startswith(("-", UNKNOWN)) or (self.splits and UNKNOWN in self.text)
 
 
-class Constant(Struct, frozen=True):
+class Constant(Struct, frozen=True, gc=False):
     """The plain value of a variable from byte `since` of the text on."""
 
     value: str
