@@ -74,6 +74,13 @@ def test_words_are_escaped() -> None:
     ElementTree.fromstring(chart)
 
 
+def test_it_says_from_when_to_when_and_which_line_is_which() -> None:
+    chart = svg("up", [Trace({"job": "a"}, ((3600.0, 1.0), (5400.0, 2.0))), Trace({"job": "b"}, ((3600.0, 3.0),))])
+    assert ">01:00:00<" in chart
+    assert ">01:30:00 UTC<" in chart
+    assert ">job=a; job=b<" in chart
+
+
 VALUES = st.floats(allow_nan=True, allow_infinity=True)
 
 

@@ -82,9 +82,10 @@ class Counters:
                 self._samples.popleft()
 
     def samples(self) -> list[Sample]:
-        """What is remembered, oldest first."""
+        """What is remembered, oldest first; the newest, which a new series is still added to, as a copy."""
         with self._lock:
-            return list(self._samples)
+            found = list(self._samples)
+            return [*found[:-1], *(Sample(newest.at, dict(newest.values)) for newest in found[-1:])]
 
     def recent_error_ratio(self, seconds: float, *, now: float) -> float | None:
         """Share of the last `seconds`' requests that failed; None when there were none."""
