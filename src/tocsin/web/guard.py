@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -44,9 +44,11 @@ class Guard:
 
     def __init__(self, app: ASGIApp, *, public_url: str) -> None:
         self._app = app
-        self._headers = dict(HEADERS)
+        headers = dict(HEADERS)
         if urlsplit(public_url).scheme == "https":
-            self._headers["Strict-Transport-Security"] = "max-age=31536000"
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+        self._headers = _raw(headers)
+        self._private_headers = _raw(headers | {"Cache-Control": "no-store"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -70,11 +72,14 @@ class Guard:
                 await answer(scope, receive, guarded)
 
     def _add_headers(self, scope: Scope, message: Message) -> None:
-        headers = MutableHeaders(scope=message)
-        for name, value in self._headers.items():
-            headers.setdefault(name, value)
-        if scope["path"].startswith("/api/v1/"):
-            headers.setdefault("Cache-Control", "no-store")
+        ours = self._private_headers if scope["path"].startswith("/api/v1/") else self._headers
+        given = message.setdefault("headers", [])
+        names = {name.lower() for name, _ in given}
+        message["headers"] = [*given, *(header for header in ours if header[0] not in names)]
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
 def _bounded(request: Request, receive: Receive) -> Receive:
