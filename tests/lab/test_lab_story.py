@@ -52,7 +52,7 @@ def test_a_bad_release_fails_requests_and_rollout_undo_really_restores_the_good_
         assert '"DOWN"' in production.run("curl -s http://qawave.example/health").stdout
         assert until(lambda: "0/1" in production.run("kubectl get pods -n production -l app=backend").stdout)
 
-        errors = production.run("kubectl logs deployment/backend -n production --since=30m | grep -i error")
+        errors = production.run("kubectl logs -l app=backend --tail=200 -n production --since=30m | grep -i error")
         assert "PoolTimeoutError" in errors.stdout
         undone = production.run("kubectl rollout undo deployment/backend -n production")
         assert undone == (0, "deployment.apps/backend rolled back\n", "")

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import secrets
 import socket
 import sys
 import tempfile
 from contextlib import AsyncExitStack, suppress
-from datetime import timedelta
 from pathlib import Path
 
-from tocsin.bootstrap import House, compose
+from tocsin.bootstrap import House
 from tocsin.cli import opening
 from tocsin.cli.complaints import FAILED, complain
+from tocsin.cli.demo_house import Beside, Wish, beside
 from tocsin.cli.demo_player import Player, StoryError
 from tocsin.cli.logs import set_up_logs
-from tocsin.cli.serve import PortTaken, greet, listen, run
-from tocsin.config import Settings, SettingsError, default_runbook
-from tocsin.lab.alerting import Alerting, Receiver
+from tocsin.cli.serve import PortTaken, greet, listen
+from tocsin.config import Settings, SettingsError
 from tocsin.lab.errors import LabError
 from tocsin.lab.production import Production
+from tocsin.lab.scenarios.releases import BAD_DEPLOY
 
-HURRY = 180
-"""With --fast a minute of the runbook lasts a third of a second."""
 BREAK_AFTER = 2.0
-_LENGTH = re.compile(r"(?P<low>\d+)(?:(?P<dash>\s*[-–]\s*)(?P<high>\d+))?\s(?P<unit>min|minutes?|hours?)\b")
-_LONGEST_HURRIED = timedelta(hours=24)
 
 
 def demo(*, headless: bool, fast: bool, port: int) -> int:
@@ -51,44 +45,33 @@ def demo(*, headless: bool, fast: bool, port: int) -> int:
 
 
 async def _demo(folder: Path, listener: socket.socket, *, headless: bool, fast: bool) -> int:
-    port = listener.getsockname()[1]
-    token = secrets.token_urlsafe(16)
+    def greeted(settings: Settings, house: House) -> None:
+        _greet(settings, house, headless=headless)
+
     async with AsyncExitStack() as stack:
         production = Production(folder / "production")
         await asyncio.to_thread(production.start)
         stack.push_async_callback(asyncio.to_thread, production.stop)
-        settings = opening.settings(_write_settings(folder, production, port=port, token=token, fast=fast))
-        store = opening.store(settings, serving=True)
-        stack.callback(store.close)
-        house = compose(settings, store=store)
-        alerting = Alerting(
-            production.error_ratio,
-            Receiver(f"http://127.0.0.1:{port}/api/v1/alerts/alertmanager", token),
-            prometheus_url=production.prometheus_url,
-        )
-        serving = asyncio.create_task(run(house, listener, ready=lambda: _greet(settings, house, headless=headless)))
-        alerting.start()
-        stack.push_async_callback(asyncio.to_thread, alerting.stop)
+        here = await stack.enter_async_context(beside(production, listener, Wish(fast=fast), ready=greeted))
         breaking = asyncio.create_task(_break(production))
         stack.callback(breaking.cancel)
         if not headless:
             _explain(fast)
             with suppress(asyncio.CancelledError):
-                await serving
+                await here.serving
             return 0
-        return await _play(house, production, serving, url=f"http://127.0.0.1:{port}")
+        return await _play(here)
 
 
-async def _play(house: House, production: Production, serving: asyncio.Task[None], *, url: str) -> int:
+async def _play(here: Beside) -> int:
     """The responder played too, against the server as anybody would."""
-    player = Player(house, url=url)
-    playing = asyncio.create_task(player.play())
+    playing = asyncio.create_task(Player(here.house, url=here.url).play())
     try:
-        await asyncio.wait({playing, serving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({playing, here.serving}, return_when=asyncio.FIRST_COMPLETED)
         if not playing.done():
             return complain("the server stopped before the story ended", code=FAILED)
         playing.result()
-        restored = await asyncio.to_thread(production.version)
+        restored = await asyncio.to_thread(here.production.version)
         if restored != "v1":
             return complain(f"the rollback left version {restored} in production", code=FAILED)
         print("The incident was resolved and verified; production runs v1 again.", flush=True)
@@ -96,15 +79,15 @@ async def _play(house: House, production: Production, serving: asyncio.Task[None
     except StoryError as exc:
         return complain(f"the story broke off: {exc}", code=FAILED)
     finally:
-        for task in (playing, serving):
-            task.cancel()
-        await asyncio.gather(playing, serving, return_exceptions=True)
+        playing.cancel()
+        await asyncio.gather(playing, return_exceptions=True)
 
 
 async def _break(production: Production) -> None:
     await asyncio.sleep(BREAK_AFTER)
-    print("\n>>> Somebody deploys version v2 of the backend. It is not a good one.\n", flush=True)
-    await asyncio.to_thread(production.deploy, "v2")
+    for step in BAD_DEPLOY.steps:
+        print(f"\n>>> {step.tells}\n", flush=True)
+        await asyncio.to_thread(step.act, production)
 
 
 def _explain(fast: bool) -> None:
@@ -126,98 +109,3 @@ def _greet(settings: Settings, house: House, *, headless: bool) -> None:
             f"  {sys.argv[0]} list",
             flush=True,
         )
-
-
-def _write_settings(folder: Path, production: Production, *, port: int, token: str, fast: bool) -> Path:
-    """Settings as a team would write them; only the steps' environment leads to the practice production."""
-    runbook = default_runbook()
-    if fast:
-        text = runbook.read_text(encoding="utf-8")
-        runbook = folder / runbook.name
-        runbook.write_text(hurried(text), encoding="utf-8")
-    environment = "\n".join(f"{name} = {_quoted(value)}" for name, value in production.environment().items())
-    (folder / "alert-token").write_text(token, encoding="utf-8")
-    path = folder / "tocsin.toml"
-    path.write_text(
-        _SETTINGS.format(
-            runbook=_quoted(str(runbook)),
-            database=_quoted(f"sqlite:///{folder / 'tocsin.db'}"),
-            port=port,
-            immediate="15s" if fast else "5m",
-            prometheus=_quoted(production.prometheus_url),
-            environment=environment,
-        ),
-        encoding="utf-8",
-    )
-    return path
-
-
-def hurried(runbook: str) -> str:
-    """The same document with every length below a day `HURRY` times shorter, and `watch` every second."""
-
-    def shorter(found: re.Match[str]) -> str:
-        unit = 3600 if found["unit"].startswith("hour") else 60
-        if timedelta(seconds=int(found["low"]) * unit) >= _LONGEST_HURRIED:
-            return found[0]
-        low = max(1, int(found["low"]) * unit // HURRY)
-        high = f"{found['dash']}{max(1, int(found['high']) * unit // HURRY)}" if found["high"] else ""
-        return f"{low}{high} seconds"
-
-    return re.sub(r"watch -n \d+", "watch -n 1", _LENGTH.sub(shorter, runbook))
-
-
-def _quoted(text: str) -> str:
-    """A TOML literal: paths and addresses of this demo hold no single quote."""
-    return f"'{text}'"
-
-
-_SETTINGS = """\
-runbook = {runbook}
-database = {database}
-public_url = "http://127.0.0.1:{port}"
-port = {port}
-
-[severity]
-critical = "SEV1"
-warning = "SEV3"
-default = "SEV3"
-
-[acknowledge]
-immediate = "{immediate}"
-
-[roles]
-"On-call" = "ana"
-"DevOps Lead" = "dana"
-"Engineering Manager" = "emil"
-"CTO" = "cyril"
-
-[people.ana]
-name = "Ana"
-phone = "+420 555 0101"
-[people.dana]
-name = "Dana"
-phone = "+420 555 0102"
-[people.emil]
-name = "Emil"
-[people.cyril]
-name = "Cyril"
-
-[services.backend]
-match = {{service = "backend"}}
-namespace = "production"
-workload = "deployment/backend"
-
-[sources.alerts]
-token = "file:alert-token"
-[sources.prometheus]
-url = {prometheus}
-
-[channels.console]
-enabled = true
-
-[status_page]
-title = "QAWave"
-
-[procedures.environment]
-{environment}
-"""

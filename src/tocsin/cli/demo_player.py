@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -25,17 +26,19 @@ class StoryError(Exception):
     """Something of the story did not come about."""
 
 
-class Player:
-    """Plays Ana, who is on call."""
+class Caller:
+    """Ana, who is on call, at the server's API."""
 
-    def __init__(self, house: House, *, url: str) -> None:
+    def __init__(self, house: House, *, url: str, patience: float = PATIENCE) -> None:
         self._house = house
         self._url = url
+        self._patience = patience
         self._client = httpx.AsyncClient()
         self._began = time.monotonic()
 
-    async def play(self) -> None:
-        """The story, from the page to the postmortem. Raises StoryError where it breaks off."""
+    @asynccontextmanager
+    async def signed_in(self) -> AsyncIterator[None]:
+        """With a token of her own, from the moment the server answers."""
         token = await asyncio.to_thread(
             mint,
             self._house.core.storage,
@@ -49,11 +52,7 @@ class Player:
             base_url=f"{self._url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=20
         ) as self._client:
             await self._until("the server answers", self._ready)
-            await self._until("an incident is open", self._opened)
-            await self._triage()
-            await self._mitigate()
-            await self._resolve()
-            await self._review()
+            yield
 
     async def _ready(self) -> bool:
         try:
@@ -63,6 +62,57 @@ class Player:
 
     async def _opened(self) -> bool:
         return bool((await self._get("/incidents?status=open"))["incidents"])
+
+    async def _incident(self) -> Incident:
+        return await self._get("/incidents/1")
+
+    async def _seen(self, what: str, when: Callable[[Incident], bool]) -> Incident:
+        found: list[Incident] = []
+
+        async def look() -> bool:
+            found[:] = [await self._incident()]
+            return when(found[0])
+
+        await self._until(what, look)
+        return found[0]
+
+    async def _until(self, what: str, true: Callable[[], Any]) -> None:
+        deadline = time.monotonic() + self._patience
+        while not await true():
+            if time.monotonic() > deadline:
+                raise StoryError(f"waited {self._patience:.0f} s in vain until {what}")
+            await asyncio.sleep(0.1)
+        self._say(what)
+
+    async def _get(self, path: str) -> Incident:
+        return self._checked(await self._client.get(path))
+
+    async def _post(self, path: str, body: Mapping[str, object]) -> Incident:
+        return self._checked(await self._client.post(f"/incidents/1{path}", json=body))
+
+    def _checked(self, answer: httpx.Response) -> Incident:
+        if not answer.is_success:
+            raise StoryError(
+                f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:300]}"
+            )
+        found: Incident = answer.json()
+        return found
+
+    def _say(self, words: str) -> None:
+        print(f"[{time.monotonic() - self._began:5.1f} s] {words}", flush=True)
+
+
+class Player(Caller):
+    """Plays the story of the demo."""
+
+    async def play(self) -> None:
+        """The story, from the page to the postmortem. Raises StoryError where it breaks off."""
+        async with self.signed_in():
+            await self._until("an incident is open", self._opened)
+            await self._triage()
+            await self._mitigate()
+            await self._resolve()
+            await self._review()
 
     async def _triage(self) -> None:
         incident = await self._seen("the page came again, unanswered", lambda i: len(i["pages"]) >= 2)
@@ -107,41 +157,3 @@ class Player:
         if not answer.is_success or CAUSE not in answer.text:
             raise StoryError("the postmortem does not tell the cause")
         print("\n" + answer.text, flush=True)
-
-    async def _incident(self) -> Incident:
-        return await self._get("/incidents/1")
-
-    async def _seen(self, what: str, when: Callable[[Incident], bool]) -> Incident:
-        found: list[Incident] = []
-
-        async def look() -> bool:
-            found[:] = [await self._incident()]
-            return when(found[0])
-
-        await self._until(what, look)
-        return found[0]
-
-    async def _until(self, what: str, true: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not await true():
-            if time.monotonic() > deadline:
-                raise StoryError(f"waited {PATIENCE:.0f} s in vain until {what}")
-            await asyncio.sleep(0.1)
-        self._say(what)
-
-    async def _get(self, path: str) -> Incident:
-        return self._checked(await self._client.get(path))
-
-    async def _post(self, path: str, body: Mapping[str, object]) -> Incident:
-        return self._checked(await self._client.post(f"/incidents/1{path}", json=body))
-
-    def _checked(self, answer: httpx.Response) -> Incident:
-        if not answer.is_success:
-            raise StoryError(
-                f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:300]}"
-            )
-        found: Incident = answer.json()
-        return found
-
-    def _say(self, words: str) -> None:
-        print(f"[{time.monotonic() - self._began:5.1f} s] {words}", flush=True)

@@ -21,12 +21,31 @@ NEVER = "0001-01-01T00:00:00Z"
 _PAUSES_S = (0.3, 0.6, 1.2, 2.4, 4.8)
 
 
+_BACKEND = 'http_requests_total{service="backend"'
+ERROR_RATIO = f'sum(rate({_BACKEND},status=~"5.."}}[3s])) / sum(rate({_BACKEND}}}[3s]))'
+LATENCY = "sum(rate(http_request_duration_seconds_sum[3s])) / sum(rate(http_request_duration_seconds_count[3s]))"
+STUCK = 'sum(kube_pod_container_status_waiting_reason{reason=~"CrashLoopBackOff|ErrImagePull|ImagePullBackOff"})'
+
+
 class Rule(NamedTuple):
-    """An alerting rule: fires above `threshold` (a ratio, exclusive) once that has lasted `hold` seconds."""
+    """An alerting rule: fires above `threshold` (exclusive) once that has lasted `hold` seconds."""
 
     threshold: float = 0.05
     hold: float = 0.5
     severity: str = "critical"
+    alertname: str = ALERTNAME
+    expression: str = ERROR_RATIO
+    service: str = "backend"
+    summary: str = "High error rate on the backend"
+    drill: str = ""
+    lasts: float = 0.0
+    """Seconds after which it is mended itself, and fires no more; 0 for never."""
+
+
+SLOW = Rule(threshold=0.35, alertname="BackendSlow", expression=LATENCY, summary="The backend answers slowly")
+CRASHING = Rule(
+    threshold=0.5, hold=1.0, alertname="PodsDoNotStart", expression=STUCK, summary="Pods of the backend do not start"
+)
 
 
 class Receiver(NamedTuple):
@@ -53,29 +72,35 @@ def webhook_body(
 ) -> dict[str, object]:
     """An Alertmanager v4 webhook body for the backend's error ratio (0 to 1); resolved when `ended_at` is given."""
     status = "firing" if ended_at is None else "resolved"
-    labels = {"alertname": ALERTNAME, "namespace": "production", "service": "backend", "severity": rule.severity}
-    percent = f"{ratio * 100:.2f}% (threshold: {rule.threshold * 100:.0f}%)"
-    annotations = {"description": f"Error rate is {percent}", "summary": "High error rate on the backend"}
-    expression = 'sum(rate(http_requests_total{status=~"5.."}[1m])) / sum(rate(http_requests_total[1m]))'
+    labels = {
+        "alertname": rule.alertname,
+        "namespace": "production",
+        "service": rule.service,
+        "severity": rule.severity,
+    }
+    annotations = {"description": _described(ratio, rule), "summary": rule.summary}
+    if rule.drill:
+        labels["drill"] = rule.drill
+        annotations["summary"] = f"DRILL: {rule.summary}"
     alert = {
         "status": status,
         "labels": labels,
         "annotations": annotations,
         "startsAt": _instant(started_at),
         "endsAt": NEVER if ended_at is None else _instant(ended_at),
-        "generatorURL": f"{prometheus_url}/graph?g0.expr={quote(f'{expression} > {rule.threshold}')}&g0.tab=1",
+        "generatorURL": f"{prometheus_url}/graph?g0.expr={quote(f'{rule.expression} > {rule.threshold}')}&g0.tab=1",
         "fingerprint": fingerprint(labels),
     }
     return {
         "receiver": "tocsin",
         "status": status,
         "alerts": [alert],
-        "groupLabels": {"alertname": ALERTNAME, "service": "backend"},
+        "groupLabels": {"alertname": rule.alertname, "service": rule.service},
         "commonLabels": labels,
         "commonAnnotations": annotations,
         "externalURL": prometheus_url,
         "version": "4",
-        "groupKey": f'{{}}:{{alertname="{ALERTNAME}", service="backend"}}',
+        "groupKey": f'{{}}:{{alertname="{rule.alertname}", service="{rule.service}"}}',
         "truncatedAlerts": 0,
     }
 
@@ -127,6 +152,7 @@ class Alerting:
         self._repeat_s = repeat_s
         self._poll_s = poll_s
         self._prometheus_url = prometheus_url
+        self._mended = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="alerting", daemon=True)
 
@@ -151,7 +177,9 @@ class Alerting:
             except LabError:
                 continue  # nothing measured: neither fires nor resolves
             now = time.time()
-            above = ratio > self._rule.threshold
+            mended = self._rule.lasts and firing_since is not None and now - firing_since > self._rule.lasts
+            self._mended = self._mended or bool(mended)
+            above = ratio > self._rule.threshold and not self._mended
             above_since = (above_since or now) if above else None
             below_since = None if above else (below_since or now)
             held = above_since is not None and now - above_since >= self._rule.hold
@@ -175,6 +203,12 @@ class Alerting:
             self.sent.append((str(body["status"]), answered))
             if (answered and answered < 500) or pause is None or self._ended.wait(pause):
                 return
+
+
+def _described(value: float, rule: Rule) -> str:
+    if rule.expression == ERROR_RATIO:
+        return f"Error rate is {value * 100:.2f}% (threshold: {rule.threshold * 100:.0f}%)"
+    return f"{rule.summary}: {value:.3g} (threshold: {rule.threshold:g})"
 
 
 def _instant(at: float) -> str:

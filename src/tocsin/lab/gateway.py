@@ -8,9 +8,11 @@ be a proxy to anywhere else.
 import http.client
 import itertools
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -126,13 +128,14 @@ class Gateway:
         """The process of each running pod, for the owner of the lab."""
         return _json(200, dict(self._processes()))
 
-    def query(self, expression: str | None) -> Reply:
-        """A Prometheus instant query's answer, or Prometheus' own `bad_data`."""
+    def query(self, expression: str | None, at: str | None = None) -> Reply:
+        """A Prometheus instant query's answer, now or `at` an instant, or Prometheus' own `bad_data`."""
         now = time.time()
         self._counters.sample(now)
         try:
             if not expression:
                 raise QueryError("unknown position: parse error: no expression found in input")
+            now = _instant(at) if at else now
             value = Query(expression, self._counters.samples(), now=now).value()
         except QueryError as exc:
             error = f'invalid parameter "query": {exc}'
@@ -140,18 +143,22 @@ class Gateway:
         return _json(200, {"status": "success", "data": _data(value, now)})
 
     def query_range(self, form: dict[str, list[str]]) -> Reply:
-        """A Prometheus range query's answer: instants in seconds since the epoch, the step in seconds."""
+        """A Prometheus range query's answer: instants and the step in any form that Prometheus takes."""
         try:
-            start, end, step = (float(form.get(name, [""])[0]) for name in ("start", "end", "step"))
-        except ValueError:
-            error = 'invalid parameter "start", "end" or "step": cannot parse it to a number'
-            return _json(400, {"status": "error", "errorType": "bad_data", "error": error})
-        try:
+            start, end = (_instant(form.get(name, [""])[0]) for name in ("start", "end"))
+            step = _seconds(form.get("step", [""])[0])
             found = over_time(form.get("query", [""])[0], self._counters.samples(), start=start, end=end, step=step)
         except QueryError as exc:
             error = f'invalid parameter "query": {exc}'
             return _json(400, {"status": "error", "errorType": "bad_data", "error": error})
         return _json(200, {"status": "success", "data": _matrix(found)})
+
+    def names(self, label: str) -> Reply:
+        """The values that a label has; of `__name__` the metrics there are."""
+        latest = self._counters.samples()[-1:]
+        keys = [key for sample in latest for key in sample.values]
+        values = {key.name if label == "__name__" else dict(key.labels).get(label, "") for key in keys}
+        return _json(200, {"status": "success", "data": sorted(filter(None, values))})
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -185,9 +192,11 @@ class Handler(BaseHTTPRequestHandler):
             return self.gateway.processes()
         if url.path == "/api/v1/query":
             form = parse_qs(url.query) | parse_qs(body.decode("utf-8", "replace"))
-            return self.gateway.query(form.get("query", [None])[0])
+            return self.gateway.query(form.get("query", [None])[0], form.get("time", [None])[0])
         if url.path == "/api/v1/query_range":
             return self.gateway.query_range(parse_qs(url.query) | parse_qs(body.decode("utf-8", "replace")))
+        if label := re.fullmatch(r"/api/v1/label/(\w+)/values", url.path):
+            return self.gateway.names(label[1])
         if url.path in ("/-/healthy", "/-/ready"):
             return Reply(200, b"Practice production is ready.\n", "text/plain")
         return self.gateway.product(self.command, _target(url.path, url.query), body)
@@ -211,6 +220,22 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Silence: what fails here is the client's connection."""
+
+
+def _instant(text: str) -> float:
+    """Seconds since the epoch, of a number or an RFC 3339 instant."""
+    try:
+        return float(text) if text and re.fullmatch(r"[\d.]+", text) else datetime.fromisoformat(text).timestamp()
+    except ValueError as exc:
+        raise QueryError(f"cannot parse {text!r} to a valid timestamp") from exc
+
+
+def _seconds(text: str) -> float:
+    """Seconds, of a number or a duration as `15s`."""
+    found = re.fullmatch(r"([\d.]+)(ms|[smhd]?)", text)
+    if found is None:
+        raise QueryError(f"cannot parse {text!r} to a valid duration")
+    return float(found[1]) * {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}[found[2]]
 
 
 def _target(path: str, query: str) -> str:

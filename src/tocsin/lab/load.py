@@ -12,7 +12,7 @@ from tocsin.lab.world import Watched, world_file
 PATHS = ("/api/scenarios", "/api/projects", "/api/runs", "/api/scenarios/17", "/api/me")
 
 
-VISITORS = 24
+VISITORS = 80
 
 
 def main(arguments: list[str]) -> int:

@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -15,11 +16,12 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
-from tocsin.lab import lifeline
+from tocsin.lab import lifeline, scraper
+from tocsin.lab.apps.postgres import Connection, SqlError
 from tocsin.lab.errors import LabError
 from tocsin.lab.kube.access import ADMIN, USERS
 from tocsin.lab.kube.inventory import IMAGE, Shape, image, new_world
-from tocsin.lab.world import Image, World, world_file, write
+from tocsin.lab.world import Image, World, endpoints_file, world_file, write
 
 READY_WITHIN_S = 30.0
 LOAD_PER_SECOND = 20.0
@@ -37,8 +39,9 @@ class Answer(NamedTuple):
 class Production:
     """A production of real processes, all of it in `state_dir`.
 
-    `gateway_port` 0 takes a free port; `port` tells which, `api_port` that of the Kubernetes API. Nothing outlives the
-    process that started it. Methods block for moments only; `async with` does its waiting in a thread.
+    `gateway_port` 0 takes a free port; `port` tells which, `api_port` that of the Kubernetes API. With `prometheus` a
+    real one scrapes it, if there is one on PATH. Nothing outlives the process that started it. Methods block for
+    moments only; `async with` does its waiting in a thread.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Production:
         gateway_port: int = 0,
         load_per_second: float = LOAD_PER_SECOND,
         shape: Shape | None = None,
+        prometheus: bool = False,
     ) -> None:
         self.state_dir = state_dir.resolve()
         self.port = gateway_port
@@ -55,6 +59,9 @@ class Production:
         self.shape = shape or Shape()
         self._world: World = new_world(load_per_second)
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._sessions: list[Connection] = []
+        self._scraper_port = 0
+        self._scraped = prometheus and scraper.program() is not None
 
     @property
     def namespace(self) -> str:
@@ -80,11 +87,29 @@ class Production:
         except LabError:
             self.stop()
             raise
+        if self._scraped:
+            self._start_scraper()
         visitors = [str(self.port), str(self.state_dir)]
         self._processes.append(lifeline.spawn("tocsin.lab.load", visitors, log=self.state_dir / "load.log"))
 
+    def _start_scraper(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._scraper_port = free.getsockname()[1]
+        arguments = [str(self.state_dir), str(self._scraper_port), str(self.port)]
+        log = self.state_dir / "prometheus.log"
+        self._processes.append(lifeline.spawn("tocsin.lab.scraper", arguments, log=log, packages=True))
+        self.until(self._scraper_ready, seconds=READY_WITHIN_S, what=f"Prometheus is ready: {log}")
+
+    def _scraper_ready(self) -> bool:
+        try:
+            return self._ask(self._scraper_port, "GET", "/-/ready")[0] == 200
+        except LabError:
+            return False
+
     def stop(self) -> None:
         """End every process; the directory stays, to be read."""
+        while self._sessions:
+            self._sessions.pop().close()
         while self._processes:
             lifeline.stop(self._processes.pop(), seconds=6.0)
 
@@ -111,6 +136,54 @@ class Production:
         else:
             self._world["faults"].pop(app, None)
         write(world_file(self.state_dir), self._world)
+
+    def strike_running(self, app: str, **traits: object) -> None:
+        """As `strike`, but only the pods that run now: those that replace them are well."""
+        self.strike(app, pods=[each["metadata"]["name"] for each in self.pods(app)], **traits)
+
+    def configure(self, name: str = "backend-config", **data: str) -> None:
+        """Change a ConfigMap; containers read it when they start."""
+        path = f"/api/v1/namespaces/{self.namespace}/configmaps/{name}"
+        self.api("PATCH", path, {"data": data}, content_type="application/merge-patch+json")
+
+    def restart(self, app: str) -> None:
+        """What `kubectl rollout restart` does."""
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        annotations = {"kubectl.kubernetes.io/restartedAt": stamp}
+        self.patch(app, {"spec": {"template": {"metadata": {"annotations": annotations}}}})
+
+    def sql(self, statement: str, *, keep: bool = False) -> None:
+        """Run a statement in the practice database; with `keep` its session stays, as a forgotten console does.
+
+        Raises:
+            LabError: the database is no real one, or refuses.
+        """
+        try:
+            session = Connection(self._database_port(), application="console")
+            session.query(statement)
+        except (OSError, SqlError) as exc:
+            raise LabError(f"the practice database: {exc}") from exc
+        if keep:
+            self._sessions.append(session)
+        else:
+            session.close()
+
+    def _database_port(self) -> int:
+        ports: dict[str, list[int]] = json.loads(endpoints_file(self.state_dir).read_bytes())
+        if not self.shape.database or not ports.get("postgresql"):
+            raise LabError("the practice production has no real database; start it with Shape(database=True)")
+        return ports["postgresql"][0]
+
+    @property
+    def database_url(self) -> str:
+        """Where the real database answers, as a PostgreSQL URL."""
+        return f"postgresql://postgres@127.0.0.1:{self._database_port()}/postgres"
+
+    @property
+    def redis_url(self) -> str:
+        """Where Redis answers."""
+        ports: dict[str, list[int]] = json.loads(endpoints_file(self.state_dir).read_bytes())
+        return f"redis://127.0.0.1:{ports['redis'][0]}/0"
 
     def load(self, per_second: float) -> None:
         """Let so many requests a second come."""
@@ -159,10 +232,17 @@ class Production:
     def error_ratio(self, *, seconds: int = 3) -> float:
         """Share of the last `seconds`' requests that failed, 0 to 1; 0 when there were none."""
         window = f"[{seconds}s]"
-        expression = f'sum(rate(http_requests_total{{status=~"5.."}}{window})) / sum(rate(http_requests_total{window}))'
-        answer = json.loads(self._get(f"/api/v1/query?query={quote(expression)}")[1])
-        ratio = float(answer["data"]["result"][0]["value"][1]) if answer["data"]["result"] else 0.0
-        return 0.0 if ratio != ratio else ratio
+        requests = 'http_requests_total{service="backend"'
+        return self.measure(f'sum(rate({requests},status=~"5.."}}{window})) / sum(rate({requests}}}{window}))')
+
+    def measure(self, expression: str) -> float:
+        """The value of a PromQL expression now; of several series the first, 0 when there is none."""
+        status, text = self._get(f"/api/v1/query?query={quote(expression)}")
+        answer = json.loads(text)
+        if status != 200:
+            raise LabError(f"{expression}: {answer.get('error', status)}")
+        value = float(answer["data"]["result"][0]["value"][1]) if answer["data"]["result"] else 0.0
+        return 0.0 if value != value else value
 
     def environment(self) -> dict[str, str]:
         """What to add to a step's environment so that the runbook's own commands reach this production.
@@ -219,8 +299,8 @@ class Production:
 
     @property
     def prometheus_url(self) -> str:
-        """Where `GET /api/v1/query` and `/metrics` answer."""
-        return f"http://127.0.0.1:{self.port}"
+        """Where `GET /api/v1/query` answers: the real Prometheus when one was asked for and is there."""
+        return f"http://127.0.0.1:{self._scraper_port or self.port}"
 
     def _get(self, target: str) -> tuple[int, bytes]:
         return self._ask(self.port, "GET", target)
@@ -270,7 +350,15 @@ class Production:
             *self.api("GET", f"{path}/deployments")["items"],
             *self.api("GET", f"{path}/statefulsets")["items"],
         ]
-        return all(each["status"].get("readyReplicas", 0) == each["spec"]["replicas"] for each in workloads)
+        ready = all(each["status"].get("readyReplicas", 0) == each["spec"]["replicas"] for each in workloads)
+        return ready and (not self.shape.database or self._database_ready())
+
+    def _database_ready(self) -> bool:
+        try:
+            self.sql("SELECT 1 FROM schema_migrations")
+        except (LabError, OSError):
+            return False
+        return True
 
     def _write_kubectl(self) -> None:
         """The configuration; and the stand-in for kubectl where there is none."""

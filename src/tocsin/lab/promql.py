@@ -1,20 +1,22 @@
 """A small part of PromQL over the samples in memory: enough for the queries a runbook asks of this production.
 
-Understood: selectors with the four label matchers, `[range]`, `rate`, `increase`, `sum` with `by`/`without`, numbers,
-parentheses, `+ - * /` and the comparisons that filter. Everything else is refused as Prometheus refuses bad input.
+Understood: selectors with the four label matchers, `[range]`, `rate`, `irate`, `increase`, `sum`, `avg`, `min`, `max`,
+`count` with `by`/`without`, `histogram_quantile`, numbers, parentheses, `+ - * /`, the comparisons that filter, and
+`or`, `and`, `unless`. Everything else is refused as Prometheus refuses bad input.
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from tocsin.lab.counters import Labels, Sample
+from tocsin.lab.counters import Labels, Sample, Series
 
 Vector = dict[Labels, float]
 Value = float | Vector
 LOOKBACK_S = 300.0
-MOST_POINTS = 1000
+MOST_POINTS = 11_000
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<duration>(?:\d+(?:ms|[smhdwy]))+)(?!\w)|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)"
@@ -65,13 +67,29 @@ class Point(NamedTuple):
     value: float
 
 
+class History:
+    """What was sampled, series by series, oldest first; made once for the many instants of a range."""
+
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self.times = [sample.at for sample in samples]
+        self.series: dict[Series, list[Point]] = {}
+        for sample in samples:
+            for key, value in sample.values.items():
+                self.series.setdefault(key, []).append(Point(sample.at, value))
+
+    def latest(self, now: float) -> float:
+        """When it was sampled last, at `now`; `now` itself when never."""
+        at = bisect_right(self.times, now)
+        return self.times[at - 1] if at else now
+
+
 class Query:
     """One expression, evaluated at `now` while it is parsed."""
 
-    def __init__(self, text: str, samples: Sequence[Sample], *, now: float) -> None:
+    def __init__(self, text: str, samples: Sequence[Sample] | History, *, now: float) -> None:
         self._tokens = list(_tokens(text))
         self._next = 0
-        self._samples = samples
+        self._history = samples if isinstance(samples, History) else History(samples)
         self._now = now
 
     def value(self) -> Value:
@@ -80,10 +98,20 @@ class Query:
         Raises:
             QueryError: it is not understood.
         """
-        value = self._comparison()
+        value = self._sets()
         if self._peek().kind != "end":
             raise _unexpected(self._peek())
         return value
+
+    def _sets(self) -> Value:
+        left = self._comparison()
+        while self._peek().kind == "name" and self._peek().text in ("or", "and", "unless"):
+            word = self._take()
+            right = self._comparison()
+            if isinstance(left, float) or isinstance(right, float):
+                raise QueryError(f"1:{word.at + 1}: parse error: set operator {word.text!r} not allowed in scalars")
+            left = _joined(left, word.text, right)
+        return left
 
     def _comparison(self) -> Value:
         left = self._sum()
@@ -107,12 +135,16 @@ class Query:
         token = self._take()
         if token.kind == "number":
             return float(token.text)
+        if token.text == "-":
+            return _arithmetic(0.0, "-", self._primary())
         if token.text == "(":
-            value = self._comparison()
+            value = self._sets()
             self._expect(")")
             return value
-        if token.kind == "name" and token.text == "sum":
-            return self._aggregate()
+        if token.kind == "name" and token.text in _AGGREGATES:
+            return self._aggregate(_AGGREGATES[token.text])
+        if token.kind == "name" and token.text == "histogram_quantile":
+            return self._quantile()
         if token.kind == "name" and self._peek().text == "(":
             return self._function(token)
         if token.kind == "name" or token.text == "{":
@@ -120,7 +152,7 @@ class Query:
         raise _unexpected(token)
 
     def _function(self, name: Token) -> Vector:
-        if name.text not in ("rate", "increase"):
+        if name.text not in ("rate", "irate", "increase"):
             raise QueryError(f'1:{name.at + 1}: parse error: unknown function with name "{name.text}"')
         self._expect("(")
         wanted, matchers = self._selector(self._take())
@@ -134,6 +166,9 @@ class Query:
         self._expect("]")
         self._expect(")")
         points = self._points(wanted, matchers, seconds=seconds)
+        if name.text == "irate":
+            points = {labels: found[-2:] for labels, found in points.items()}
+            return {labels: _slope(found) for labels, found in points.items() if len(found) > 1}
         increases = {labels: increase(found, now=self._now, seconds=seconds) for labels, found in points.items()}
         per = seconds if name.text == "rate" else 1.0
         return {labels: value / per for labels, value in increases.items() if value is not None}
@@ -143,23 +178,38 @@ class Query:
         if self._peek().text == "[":
             raise QueryError('invalid expression type "range vector" for range query, must be Scalar or instant Vector')
         points = self._points(wanted, matchers, seconds=LOOKBACK_S)
-        latest = self._samples[-1].at if self._samples else self._now
+        latest = self._history.latest(self._now)
         fresh = {labels: found for labels, found in points.items() if found[-1].at >= latest}  # the others are stale
         return {_named(labels, wanted): found[-1].value for labels, found in fresh.items()}
 
-    def _aggregate(self) -> Vector:
+    def _aggregate(self, combine: Callable[[list[float]], float]) -> Vector:
         keep = self._grouping()
         self._expect("(")
-        inner = self._comparison()
+        inner = self._sets()
         self._expect(")")
         keep = keep or self._grouping() or (lambda _label: False)
         if isinstance(inner, float):
             raise QueryError("1:1: parse error: expected type instant vector in aggregation expression, got scalar")
-        total: Vector = {}
+        groups: dict[Labels, list[float]] = {}
         for labels, value in inner.items():
-            group = tuple(label for label in labels if keep(label[0]))
-            total[group] = total.get(group, 0.0) + value
-        return total
+            groups.setdefault(tuple(label for label in labels if keep(label[0])), []).append(value)
+        return {labels: combine(values) for labels, values in groups.items()}
+
+    def _quantile(self) -> Vector:
+        self._expect("(")
+        wanted = self._sets()
+        self._expect(",")
+        buckets = self._sets()
+        self._expect(")")
+        if not isinstance(wanted, float) or isinstance(buckets, float):
+            raise QueryError("1:1: parse error: histogram_quantile wants a scalar and an instant vector")
+        groups: dict[Labels, list[tuple[float, float]]] = {}
+        for labels, count in buckets.items():
+            bound = dict(labels).get("le")
+            if bound is not None:
+                rest = tuple(label for label in _unnamed(labels) if label[0] != "le")
+                groups.setdefault(rest, []).append((float(bound), count))
+        return {labels: quantile(wanted, sorted(found)) for labels, found in groups.items()}
 
     def _grouping(self) -> Callable[[str], bool] | None:
         if self._peek().text not in ("by", "without"):
@@ -210,15 +260,15 @@ class Query:
 
     def _points(self, name: str, matchers: list[Matcher], *, seconds: float) -> dict[Labels, list[Point]]:
         found: dict[Labels, list[Point]] = {}
-        for sample in self._samples:
-            if not self._now - seconds <= sample.at <= self._now:
+        for key, points in self._history.series.items():
+            if name not in ("", key.name):
                 continue
-            for key, value in sample.values.items():
-                if name not in ("", key.name):
-                    continue
-                labels = dict(key.labels, __name__=key.name)
-                if all(_matches(labels, matcher) for matcher in matchers):
-                    found.setdefault(key.labels, []).append(Point(sample.at, value))
+            labels = dict(key.labels, __name__=key.name)
+            if all(_matches(labels, matcher) for matcher in matchers):
+                first = bisect_left(points, (self._now - seconds,))
+                inside = points[first : bisect_right(points, (self._now, float("inf")))]
+                if inside:
+                    found[key.labels] = inside
         return found
 
     def _peek(self) -> Token:
@@ -249,12 +299,50 @@ def over_time(
     if (end - start) / step > MOST_POINTS:
         raise QueryError(f"exceeded maximum resolution of {MOST_POINTS} points per timeseries")
     found: dict[Labels, list[Point]] = {}
+    history = History(samples)
     for number in range(int((end - start) / step) + 1):
         at = start + number * step
-        value = Query(text, [sample for sample in samples if sample.at <= at], now=at).value()
+        value = Query(text, history, now=at).value()
         for labels, one in (value if isinstance(value, dict) else {(): value}).items():
             found.setdefault(labels, []).append(Point(at, one))
     return found
+
+
+_AGGREGATES: dict[str, Callable[[list[float]], float]] = {
+    "sum": sum,
+    "min": min,
+    "max": max,
+    "avg": lambda values: sum(values) / len(values),
+    "count": lambda values: float(len(values)),
+}
+
+
+def quantile(wanted: float, buckets: Sequence[tuple[float, float]]) -> float:
+    """The value below which that share of a histogram lies; `buckets` are (upper bound, count up to it), in order.
+
+    Source: prometheus/promql/quantile.go, bucketQuantile: even within a bucket, the highest finite bound beyond it.
+    """
+    if len(buckets) < 2 or buckets[-1][0] != float("inf") or buckets[-1][1] == 0:
+        return float("nan")
+    rank = wanted * buckets[-1][1]
+    at = next(number for number, (_, count) in enumerate(buckets) if count >= rank)
+    if at == len(buckets) - 1:
+        return buckets[-2][0]
+    low, below = buckets[at - 1] if at else (0.0, 0.0)
+    high, upto = buckets[at]
+    return low + (high - low) * ((rank - below) / (upto - below) if upto > below else 1.0)
+
+
+def _slope(points: Sequence[Point]) -> float:
+    grown = points[1].value - points[0].value
+    return (grown if grown >= 0 else points[1].value) / max(points[1].at - points[0].at, 1e-9)
+
+
+def _joined(left: Vector, word: str, right: Vector) -> Vector:
+    mine, theirs = {_unnamed(labels) for labels in left}, {_unnamed(labels) for labels in right}
+    if word == "or":
+        return left | {labels: value for labels, value in right.items() if _unnamed(labels) not in mine}
+    return {labels: value for labels, value in left.items() if (_unnamed(labels) in theirs) is (word == "and")}
 
 
 def _unexpected(token: Token) -> QueryError:

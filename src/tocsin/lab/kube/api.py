@@ -224,7 +224,8 @@ class Api:
                 return each
             _check(target, wished)
             kept = {"metadata": {**wished["metadata"], **_kept(each["metadata"])}}
-            status = {} if target.sub == "status" or "status" not in each else {"status": each["status"]}
+            owned = "status" in each and target.resource.subresources and target.sub != "status"
+            status = {"status": each["status"]} if owned else {}
             return {**wished, **kept, **status}
 
         if "dryRun" in request.query_params:

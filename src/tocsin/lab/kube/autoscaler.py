@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import ceil
 
 from tocsin.lab.kube.nodes import requests
-from tocsin.lab.kube.objects import Object, condition, iso, labels_of, name_of, ready
+from tocsin.lab.kube.objects import Object, condition, iso, labels_of, name_of, ready, seconds
 from tocsin.lab.kube.recorder import Recorder, Said
 from tocsin.lab.kube.resources import AUTOSCALERS, DEPLOYMENTS, PODS
 from tocsin.lab.kube.store import Store
@@ -17,6 +17,8 @@ from tocsin.lab.kube.usage import Usage
 EVERY_S = 3.0
 TOLERANCE = 0.1
 SETTLE_S = 12.0
+STARTING_S = 6.0
+"""Use while a pod starts says nothing (--horizontal-pod-autoscaler-cpu-initialization-period)."""
 _BELOW, _ABOVE, _WITHIN = "TooFewReplicas", "TooManyReplicas", "DesiredWithinRange"
 _SAID = {
     _BELOW: "the desired replica count is less than the minimum replica count",
@@ -70,7 +72,8 @@ class Autoscaler:
 
     def _use(self, pods: Sequence[Object]) -> int | None:
         """Average use of what the ready pods request, in per cent; None when nothing is measured."""
-        found = [(self._usage.of(pod), requests(pod, "cpu")) for pod in pods if ready(pod)]
+        old = [pod for pod in pods if ready(pod) and time.time() - seconds(pod["status"]["startTime"]) > STARTING_S]
+        found = [(self._usage.of(pod), requests(pod, "cpu")) for pod in old]
         measured = [(used[0], asked) for used, asked in found if used and asked]
         return round(100 * sum(u for u, _ in measured) / sum(a for _, a in measured)) if measured else None
 

@@ -8,6 +8,7 @@ from tocsin.lab.kube.resources import NODES, PODS
 from tocsin.lab.kube.store import Store
 
 WINDOW = "15s"
+SPAN_S = 3.0
 _NODE_OWN_CORES, _NODE_OWN_BYTES = 0.21, 1_400 * 2**20
 
 
@@ -17,6 +18,7 @@ class Usage:
     def __init__(self, store: Store, kubelet: Kubelet) -> None:
         self._store = store
         self._kubelet = kubelet
+        self._before: dict[int, tuple[float, float, float]] = {}
 
     def of(self, pod: Object) -> tuple[float, int] | None:
         """Cores and bytes that the pod uses; None while no process of it runs.
@@ -28,8 +30,21 @@ class Usage:
         if container is None or container.process is None:
             return None
         limit = quantity((pod["spec"]["containers"][0].get("resources") or {}).get("limits", {}).get("cpu"))
-        cores = container.busy * limit if container.busy and limit else _measured(container)
+        cores = container.busy * limit if container.busy and limit else self._measured(container)
         return cores, resident(container.process.pid)
+
+    def _measured(self, container: Container) -> float:
+        """Cores over the last seconds; since the start, while it is young."""
+        if container.process is None:
+            return 0.0
+        pid, now = container.process.pid, time.time()
+        used = processor_seconds(pid)
+        before = self._before.get(pid, (container.started_at, 0.0, 0.0))
+        if now - before[0] < SPAN_S and before[2]:
+            return before[2]
+        cores = max(0.001, (used - before[1]) / max(1.0, now - before[0]))
+        self._before[pid] = (now, used, cores)
+        return cores
 
     def pods(self, namespace: str) -> list[Object]:
         """PodMetrics of the pods that run."""
@@ -52,13 +67,6 @@ class Usage:
             memory = _NODE_OWN_BYTES + sum(each[1] for each in mine if each)
             found.append(_measurement("NodeMetrics", {"name": name_of(node)}, {"usage": _written(cores, memory)}))
         return found
-
-
-def _measured(container: Container) -> float:
-    if container.process is None:
-        return 0.0
-    lived = max(1.0, time.time() - container.started_at)
-    return max(0.001, processor_seconds(container.process.pid) / lived)
 
 
 def _written(cores: float, memory: int) -> Object:

@@ -1,0 +1,145 @@
+"""`tocsin drill`: break the practice production on purpose, respond, and see how it went."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from tocsin.bootstrap import House
+from tocsin.cli import opening
+from tocsin.cli.complaints import FAILED, complain
+from tocsin.cli.demo_house import Beside, Wish, beside
+from tocsin.cli.demo_player import StoryError
+from tocsin.cli.drill_responder import Responder
+from tocsin.cli.drill_score import Score, as_json, card
+from tocsin.cli.logs import set_up_logs
+from tocsin.cli.serve import PortTaken, greet, listen
+from tocsin.config import Settings, SettingsError
+from tocsin.lab.apps.database import programs
+from tocsin.lab.errors import LabError
+from tocsin.lab.production import Production
+from tocsin.lab.scenarios import SCENARIOS
+from tocsin.lab.scenarios.model import Scenario
+
+ENDED_S = 3600.0
+"""The longest drill that a person plays."""
+
+
+class Run(NamedTuple):
+    """How a drill is to be run. The postmortem is kept in `keep`."""
+
+    auto: bool = False
+    fast: bool = True
+    port: int = 0
+    keep: Path = Path("drills")
+    as_json: bool = False
+    prometheus: bool = True
+
+
+def listed(*, twins: bool) -> int:
+    """Print the scenarios; with `twins` theirs too."""
+    found = [each for each in SCENARIOS.values() if twins or not each.twin]
+    width = max(len(each.name) for each in found)
+    for each in found:
+        print(f"{each.name:<{width}}  {each.tells}")
+    return 0
+
+
+def run(names: list[str], wish: Run) -> int:
+    """Run the drills one after the other: 0 when all passed, 1 when one did not, 2 when one is not known."""
+    names = list(SCENARIOS) if names == ["all"] else names
+    unknown = [name for name in names if name not in SCENARIOS]
+    if unknown:
+        return complain(f"there is no drill {unknown[0]!r}: `tocsin drill list --twins` names them all")
+    set_up_logs()
+    scores = [_one(SCENARIOS[name], wish) for name in names]
+    if isinstance(scores[0], int) and len(scores) == 1:
+        return scores[0]
+    played = [each for each in scores if isinstance(each, Score)]
+    if wish.as_json:
+        print(json.dumps([as_json(each) for each in played], indent=1))
+    elif len(played) > 1:
+        print(f"\n{sum(each.passed for each in played)} of {len(scores)} drills passed.")
+    return 0 if len(played) == len(scores) and all(each.passed for each in played) else FAILED
+
+
+def _one(scenario: Scenario, wish: Run) -> Score | int:
+    if scenario.needs == "postgres" and programs() is None:
+        return complain(f"{scenario.name} needs PostgreSQL (initdb and postgres on PATH)", code=FAILED)
+    try:
+        listener = listen("127.0.0.1", wish.port)
+    except PortTaken as exc:
+        return complain(str(exc))
+    with tempfile.TemporaryDirectory(prefix="tocsin-drill-", ignore_cleanup_errors=True) as folder, listener:
+        try:
+            score = asyncio.run(_drill(Path(folder), listener, scenario, wish))
+        except KeyboardInterrupt:
+            return complain("the drill was stopped", code=FAILED)
+        except LabError as exc:
+            return complain(f"the practice production: {exc}", code=FAILED)
+        except opening.Refused as exc:
+            return complain(*exc.lines)
+        except SettingsError as exc:
+            return complain(*str(exc).splitlines())
+    print(card(score, scenario), file=sys.stderr if wish.as_json else sys.stdout, flush=True)
+    return score
+
+
+async def _drill(folder: Path, listener: socket.socket, scenario: Scenario, wish: Run) -> Score:
+    def greeted(settings: Settings, house: House) -> None:
+        if not wish.auto:
+            greet(settings, house)
+
+    async with AsyncExitStack() as stack:
+        production = Production(
+            folder / "production", shape=scenario.shape, load_per_second=scenario.load, prometheus=wish.prometheus
+        )
+        await asyncio.to_thread(production.start)
+        stack.push_async_callback(asyncio.to_thread, production.stop)
+        await asyncio.sleep(scenario.settle)
+        rules = Wish(rules=scenario.rules, fast=wish.fast, drill=scenario.name)
+        here = await stack.enter_async_context(beside(production, listener, rules, ready=greeted))
+        breaking = asyncio.create_task(_break(here, scenario))
+        stack.callback(breaking.cancel)
+        return await _respond(here, scenario, wish)
+
+
+async def _break(here: Beside, scenario: Scenario) -> None:
+    for step in scenario.steps:
+        await asyncio.sleep(step.after)
+        print(f">>> {step.tells}", file=sys.stderr, flush=True)
+        await asyncio.to_thread(step.act, here.production)
+
+
+async def _respond(here: Beside, scenario: Scenario, wish: Run) -> Score:
+    responder = Responder(here, scenario)
+    problem = ""
+    try:
+        if wish.auto:
+            async with asyncio.timeout(scenario.limit + 60):
+                await responder.respond()
+        else:
+            print(f"\nDrill: {scenario.name}. Respond to it; Ctrl-C ends it.\n", flush=True)
+            await responder.watch(seconds=ENDED_S)
+    except StoryError as exc:
+        problem = str(exc)
+    except TimeoutError:
+        problem = f"not ended within {scenario.limit + 60:.0f} s"
+    incident, entries, count, postmortem = await responder.report()
+    _keep(wish.keep, scenario, postmortem)
+    return responder.score(incident, entries, count)._replace(problem=problem)
+
+
+def _keep(folder: Path, scenario: Scenario, postmortem: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    path = folder / f"{scenario.name.replace('/', '-')}-{stamp}.md"
+    path.write_text(f"> This was a drill: {scenario.tells}\n\n{postmortem}", encoding="utf-8")
+    print(f"The postmortem is kept in {path}", file=sys.stderr, flush=True)
