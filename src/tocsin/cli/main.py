@@ -166,6 +166,31 @@ def doctor(config: ConfigOption = None, database: DatabaseOption = None) -> None
     raise typer.Exit(run(config, database=database))
 
 
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where the copy goes.")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+) -> None:
+    """Copy the embedded database into a file, also while the server runs."""
+    from tocsin.cli.backups import backup as run
+
+    raise typer.Exit(run(file, force=force, config=config, database=database))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A copy that `tocsin backup` made.")],
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+) -> None:
+    """Put a copy in the place of the embedded database, which is kept; not while the server runs."""
+    from tocsin.cli.backups import restore as run
+
+    raise typer.Exit(run(file, config=config, database=database))
+
+
 @tokens.command("create")
 def token_create(
     name: Annotated[str, typer.Argument(help="Whose it is; stands on the timeline.")],
