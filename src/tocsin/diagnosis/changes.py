@@ -37,7 +37,8 @@ class Change(Struct, frozen=True):
 
     @property
     def said(self) -> str:
-        what = "; ".join(self.differences) if self.differences else "restarted, nothing else changed"
+        nothing = "restarted, nothing else changed" if self.before else "the first revision"
+        what = "; ".join(self.differences) or nothing
         return f"{self.workload.named}: revision {self.now.number} at {scope.clock(self.at)} ({what})"
 
 
@@ -54,9 +55,16 @@ def newest(facts: Facts, workload: Workload) -> Change | None:
         return None
     now = ordered[-1]
     before = ordered[-2] if len(ordered) > 1 else None
-    said = differences(before.template, now.template) if before else ("the first revision",)
+    said = differences(before.template, now.template) if before else _first(facts, now)
     less = before is not None and _less_memory(before.template, now.template)
     return Change(workload, now, before, came(facts, now, before), said, less)
+
+
+def _first(facts: Facts, now: Revision) -> tuple[str, ...]:
+    """What is new stays under suspicion until it was ready once, before anything was reported."""
+    mine = [p for p in facts.pods.items if p.revision == now.name]
+    well = any(p.ready_since is not None and p.ready_since <= facts.reported_at for p in mine)
+    return () if well or not mine else ("the first revision",)
 
 
 def came(facts: Facts, now: Revision, before: Revision | None) -> datetime:

@@ -14,6 +14,8 @@ _NEEDED = ("workloads", "pods", "nodes")
 SETTLING = timedelta(minutes=1)
 """Pods younger than this may still be starting."""
 _FEW = 2
+_NOT_SCRAPED = "Prometheus reaches no target of"
+_SEEN_ITSELF = "its own health address, or its port among the dependencies"
 
 
 def single_component(facts: Facts, limits: Limits = LIMITS) -> Verdict:
@@ -47,7 +49,7 @@ def failing(facts: Facts) -> Mapping[str, str]:
         if causes.failing(d):
             found.setdefault(names.get(d.workload or d.name, d.name), f"{d.name} ({d.address}): {d.reason or 'slow'}")
     for job in _down_jobs(facts):
-        found.setdefault(names.get(job, job), f"Prometheus reaches no target of {job}")
+        found.setdefault(names.get(job, job), f"{_NOT_SCRAPED} {job}")
     return found
 
 
@@ -78,9 +80,8 @@ def _one(facts: Facts, name: str, said: str) -> Verdict:
     """One thing fails: a yes when others are there and well, and what could fail beside it is known."""
     others = [w for w in facts.workloads.items if w.named != name and w.ready >= w.desired > 0]
     unseen = troubles(facts, "dependencies", "scrapes")
-    only_scrape = said.startswith("Prometheus") and any(w.named == name for w in facts.workloads.items)
-    if only_scrape:
-        return unknown(f"{name} is not scraped, but its pods are ready", (said,), settle=("its own health address",))
+    if said.startswith(_NOT_SCRAPED):
+        return unknown(f"{name} is not scraped, and nothing else says that it is down", (said,), settle=(_SEEN_ITSELF,))
     if not others:
         return unknown(f"{name} fails, and there is nothing to compare it with", (said,), settle=("another component",))
     if unseen:

@@ -158,6 +158,7 @@ class Pod(Struct, frozen=True):
     unscheduled: str = ""
     leaving: bool = False
     containers: tuple[ContainerState, ...] = ()
+    address: str = ""
 
     @property
     def restarts(self) -> int:
@@ -328,7 +329,8 @@ class Statement(Struct, frozen=True):
 
 
 class Database(Struct, frozen=True):
-    """A PostgreSQL server. `version` is its major one. `disk` is the used share of its volume, when known."""
+    """A PostgreSQL server. `version` is its major one. `disk` is the used share of its volume, when known;
+    `columns` are those of its pg_stat_statements, empty without the extension."""
 
     name: str
     version: int = 0
@@ -342,6 +344,7 @@ class Database(Struct, frozen=True):
     lag: timedelta | None = None
     read_only: bool = False
     disk: float | None = None
+    columns: tuple[str, ...] = ()
 
 
 class Cache(Struct, frozen=True):

@@ -67,6 +67,12 @@ class _Answer(Struct):
     error: str = ""
 
 
+class _Names(Struct):
+    status: str
+    data: list[str] | None = None
+    error: str = ""
+
+
 class Prometheus:
     """A Prometheus server asked through `client`, which carries its credentials and stays its owner's."""
 
@@ -92,6 +98,35 @@ class Prometheus:
             raise EvidenceError(f"Prometheus: {str(exc) or type(exc).__name__}"[:REASON_LIMIT]) from exc
         return _vector(_answer(body, status))
 
+    async def samples(self, expr: str) -> tuple[Trace, ...]:
+        """The samples that a range selector like `up[1m]` holds now, as they were scraped; raises EvidenceError."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                body, status = await self._ask(expr)
+        except (TimeoutError, httpx.TimeoutException) as exc:
+            raise EvidenceError(f"Prometheus: no answer within {self._timeout:g} s") from exc
+        except httpx.HTTPError as exc:
+            raise EvidenceError(f"Prometheus: {str(exc) or type(exc).__name__}"[:REASON_LIMIT]) from exc
+        return _matrix(_answer(body, status))
+
+    async def names(self) -> frozenset[str]:
+        """Every metric's name that Prometheus has. Source: the manual, "Querying label values"."""
+        address = self._address.copy_with(path=self._address.path.removesuffix("query") + "label/__name__/values")
+        try:
+            async with asyncio.timeout(self._timeout):
+                body, status = await self._ask("", address=address)
+        except (TimeoutError, httpx.TimeoutException) as exc:
+            raise EvidenceError(f"Prometheus: no answer within {self._timeout:g} s") from exc
+        except httpx.HTTPError as exc:
+            raise EvidenceError(f"Prometheus: {str(exc) or type(exc).__name__}"[:REASON_LIMIT]) from exc
+        try:
+            answer = msgspec.json.decode(body, type=_Names)
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise EvidenceError(f"Prometheus: answered {status} with something that is not its JSON") from exc
+        if answer.status != "success" or answer.data is None:
+            raise EvidenceError(f"Prometheus: {answer.error or f'answered {status}'}"[:REASON_LIMIT])
+        return frozenset(answer.data)
+
     async def trace(self, expr: str, *, start: datetime, end: datetime, step: timedelta) -> tuple[Trace, ...]:
         """The values of `expr` from `start` to `end`; raises EvidenceError when there are none to be had."""
         over = {
@@ -104,18 +139,17 @@ class Prometheus:
             raise EvidenceError(f"Prometheus: no answer within {self._timeout:g} s") from exc
         except httpx.HTTPError as exc:
             raise EvidenceError(f"Prometheus: {str(exc) or type(exc).__name__}"[:REASON_LIMIT]) from exc
-        data = _answer(body, status)
-        if data.resultType != "matrix":
-            raise EvidenceError(f"Prometheus: a range of the expression gives a {data.resultType}")
-        return tuple(
-            Trace(one.metric, tuple((at, _value((at, value))) for at, value in one.values))
-            for one in _read(data, list[_Ranged])
-        )
+        return _matrix(_answer(body, status))
 
-    async def _ask(self, expr: str, over: Mapping[str, str] = MappingProxyType({})) -> tuple[bytes, int]:
+    async def _ask(
+        self, expr: str, over: Mapping[str, str] = MappingProxyType({}), *, address: httpx.URL | None = None
+    ) -> tuple[bytes, int]:
         """The answer's body and status. To Thanos half an answer is an error: what it left out would look resolved."""
         params = {"query": expr, "timeout": f"{self._timeout:g}s", "partial_response": "false", **over}
-        address = self._address.copy_with(path=f"{self._address.path}_range") if over else self._address
+        if address is None:
+            address = self._address.copy_with(path=f"{self._address.path}_range") if over else self._address
+        else:
+            params = {}
         body = bytearray()
         async with self._client.stream("GET", address, params=params) as response:
             async for chunk in response.aiter_bytes():
@@ -144,6 +178,15 @@ def _answer(body: bytes, status: int) -> _Kind:
     if answer.status != "success" or answer.data is None:
         raise EvidenceError(f"Prometheus: {answer.error or f'answered {status}'}"[:REASON_LIMIT])
     return answer.data
+
+
+def _matrix(data: _Kind) -> tuple[Trace, ...]:
+    if data.resultType != "matrix":
+        raise EvidenceError(f"Prometheus: a range of the expression gives a {data.resultType}")
+    return tuple(
+        Trace(one.metric, tuple((at, _value((at, value))) for at, value in one.values))
+        for one in _read(data, list[_Ranged])
+    )
 
 
 def _vector(data: _Kind) -> Vector:

@@ -1,0 +1,128 @@
+"""Everything that can be known now, fetched side by side; a source that fails or hangs is unknown, and says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from tocsin.diagnosis.facts import Database, Facts, Signal, Subject, Taken
+from tocsin.engine.ports import EvidenceError
+from tocsin.evidence.kube.cluster import Cluster
+from tocsin.evidence.measuring import Measuring, named
+from tocsin.evidence.postgresql import PostgreSql
+from tocsin.evidence.reaching import Dependencies, Endpoints
+from tocsin.evidence.redis import Redis
+
+_OF_CLUSTER = (
+    "workloads",
+    "revisions",
+    "pods",
+    "events",
+    "autoscalers",
+    "nodes",
+    "usage",
+    "jobs",
+    "applications",
+    "logs",
+)
+
+
+class Gathering:
+    """The sources that are set up; None is one that is not."""
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster | None,
+        measuring: Measuring | None,
+        databases: PostgreSql,
+        caches: Redis,
+        endpoints: Endpoints,
+        dependencies: Dependencies,
+        now: Callable[[], datetime],
+        timeout: float = 8.0,
+    ) -> None:
+        self._cluster = cluster
+        self._measuring = measuring
+        self._databases = databases
+        self._caches = caches
+        self._endpoints = endpoints
+        self._dependencies = dependencies
+        self._now = now
+        self._timeout = timeout
+
+    async def facts(self, subject: Subject, *, reported_at: datetime) -> Facts:
+        """What every source says of the subject now. Never raises for a source, and ends within the time-out."""
+        at = self._now()
+        first = Facts(at=at, reported_at=min(reported_at, at), subject=await self._placed(subject))
+        looked, measured, databases, caches, endpoints, dependencies = await asyncio.gather(
+            self._looked(first),
+            self._measured(first),
+            self._bounded(self._databases.look(at), at),
+            self._bounded(self._caches.look(at), at),
+            self._bounded(self._endpoints.look(at), at),
+            self._bounded(self._dependencies.look(at), at),
+        )
+        found = replace(
+            looked, series=measured.series, scrapes=measured.scrapes, databases=databases, caches=caches,
+            endpoints=endpoints, dependencies=dependencies,
+        )  # fmt: skip
+        return _with_disks(named(found))
+
+    async def warm(self) -> None:
+        """Measures dependencies in calm, so that there is something to compare with."""
+        await self._bounded(self._dependencies.look(self._now()), self._now())
+
+    async def _placed(self, subject: Subject) -> Subject:
+        """The subject with its namespace: the kubeconfig's when nothing names one."""
+        if subject.namespace or self._cluster is None:
+            return subject
+        try:
+            return replace(subject, namespace=await self._cluster.client.namespace())
+        except EvidenceError:
+            return subject  # each list says why itself
+
+    async def _looked(self, facts: Facts) -> Facts:
+        if self._cluster is None:
+            nothing = Taken[Any](at=facts.at, absent="no cluster is set up: see [evidence.kubernetes]")
+            return replace(facts, **dict.fromkeys(_OF_CLUSTER, nothing))
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._cluster.look(facts)
+        except TimeoutError:
+            late = Taken[Any](at=facts.at, error=f"no answer within {self._timeout:g} s")
+            return replace(facts, **dict.fromkeys(_OF_CLUSTER, late))
+
+    async def _measured(self, facts: Facts) -> Facts:
+        if self._measuring is None:
+            nothing = Taken[Any](at=facts.at, absent="no Prometheus is set up: see [sources.prometheus]")
+            return replace(facts, series=nothing, scrapes=nothing)
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._measuring.look(facts)
+        except TimeoutError:
+            late = Taken[Any](at=facts.at, error=f"no answer within {self._timeout:g} s")
+            return replace(facts, series=late, scrapes=late)
+
+    async def _bounded(self, asked: Awaitable[Taken[Any]], at: datetime) -> Taken[Any]:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await asked
+        except TimeoutError:
+            return Taken(at=at, error=f"no answer within {self._timeout:g} s")
+
+
+def _with_disks(facts: Facts) -> Facts:
+    """The databases with how full their volumes are, where a volume claim carries the database's name."""
+    full = {s.name: s.points[-1][1] for s in facts.series.items if s.signal is Signal.DISK and s.name and s.points}
+
+    def known(one: Database) -> Database:
+        shares = [share for claim, share in full.items() if one.name.casefold() in claim.casefold()]
+        return replace(one, disk=max(shares)) if shares else one
+
+    databases = tuple(known(one) for one in facts.databases.items)
+    return replace(facts, databases=replace(facts.databases, items=databases))
