@@ -42,7 +42,7 @@ async def asked(kubeconfig: str, facts: Facts, **more: Any) -> Facts:
 
 
 async def look(production: Production, *, workload: str = "backend", **more: Any) -> Facts:
-    about = Facts(now(), now() - timedelta(minutes=1), Subject("", production.namespace, "deployment", workload))
+    about = Facts(now(), now(), Subject("", production.namespace, "deployment", workload))
     return await asked(str(production.kubeconfig), about, **more)
 
 
