@@ -9,9 +9,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from tocsin.engine.records import Agenda, AlertRecord, Head, Published, WorkItem
@@ -331,10 +345,10 @@ class Tx(Keeping, Replicas, Upkeep):
 
     def agenda(self, kinds: Sequence[str], busy: Collection[tuple[str, str]] = ()) -> Agenda:
         """When an incident is next due and when work of each kind can be claimed; see `claim` for `busy`."""
-        c = self._settled()
-        found = {kind: c.execute(_soonest(kind, busy)).scalar() for kind in kinds}
-        due = c.execute(select(func.min(t.incident.c.next_due_at))).scalar()
-        return Agenda(from_db(due), {kind: from_db(at) for kind, at in found.items() if at is not None})
+        wanted = _agenda(tuple(kinds)) if not busy else _soonest(kinds, busy)
+        times = {row[0]: row[1] for row in self._settled().execute(wanted)}
+        due = times.pop("", None)
+        return Agenda(from_db(due), {kind: from_db(at) for kind, at in times.items() if at is not None})
 
     def claim(
         self,
@@ -434,18 +448,24 @@ def _not_busy(busy: Collection[tuple[str, str]]) -> list[ColumnElement[bool]]:
     return [tuple_(t.work.c.channel, t.work.c.bundle).not_in(list(busy))] if busy else []
 
 
-def _soonest(kind: str, busy: Collection[tuple[str, str]]) -> Any:
-    """The instant when work of this kind can be claimed: waiting (pages and the rest), or a lease that runs out."""
+@lru_cache(maxsize=64)
+def _agenda(kinds: tuple[str, ...]) -> Select[Any, Any]:
+    """The usual question, put together once: the engine asks it at every turn."""
+    return _soonest(kinds, ())
+
+
+def _soonest(kinds: Sequence[str], busy: Collection[tuple[str, str]]) -> Select[Any, Any]:
+    """(kind, instant) when work of each kind can be claimed: waiting, or a lease that runs out; ("", instant) when an
+    incident is due."""
     c = t.work.c
-    waiting = [
-        select(func.min(c.next_at).label("at")).where(
-            c.state == "pending", c.kind == kind, c.urgency == urgency, *_not_busy(busy)
-        )
-        for urgency in (0, 1)
-    ]
-    leased = select(func.min(c.lease_until).label("at")).where(c.state == "leased", c.kind == kind)
-    every = waiting[0].union_all(waiting[1], leased).subquery()
-    return select(func.min(every.c.at))
+    looks = [select(literal("").label("kind"), func.min(t.incident.c.next_due_at).label("at"))]
+    for kind in kinds:
+        named = literal(kind).label("kind")
+        waiting = and_(c.state == "pending", c.kind == kind, *_not_busy(busy))
+        looks += [select(named, func.min(c.next_at)).where(waiting, c.urgency == urgency) for urgency in (0, 1)]
+        looks.append(select(named, func.min(c.lease_until)).where(c.state == "leased", c.kind == kind))
+    every = union_all(*looks).subquery()
+    return select(every.c.kind, func.min(every.c.at)).group_by(every.c.kind)
 
 
 def _shared(found: Sequence[Row[Any]], limit: int) -> list[Row[Any]]:
