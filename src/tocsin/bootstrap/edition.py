@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tocsin.bootstrap.linked import linked_documents
+import structlog
+
 from tocsin.config import Settings, SettingsError, check_against, roster, rules
 from tocsin.incident.policy import Policy
+from tocsin.neighbours import linked_documents
 from tocsin.runbook.model import Reading, Runbook
 from tocsin.runbook.reader import read
 from tocsin.store.database import Store
 from tocsin.store.tx import Tx
 
 Calendars = Callable[[], Mapping[str, str]]
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def read_edition(settings: Settings, calendars: Calendars) -> Edition:
     wrong = check_against(settings, reading.runbook)
     if wrong:
         raise SettingsError(wrong)
-    documents = tuple(linked_documents(reading, text, settings.runbook))
+    documents = tuple(linked_documents(reading, text, settings.runbook, unread=_unread))
     policy = Policy(
         reading.runbook,
         roster(settings, feeds=calendars(), runbook=reading.runbook),
@@ -70,6 +73,10 @@ def read_edition(settings: Settings, calendars: Calendars) -> Edition:
         linked=tuple(document for document, _ in documents),
     )
     return Edition(reading, text, documents, policy)
+
+
+def _unread(file: Path, reason: str) -> None:
+    log.warning("linked_document_not_read", file=file.name, reason=reason)
 
 
 def keep(store: Store, edition: Edition, now: datetime) -> None:

@@ -10,9 +10,9 @@ import httpx
 
 from tocsin.bootstrap.edition import read_runbook
 from tocsin.bootstrap.house import SystemClock
-from tocsin.bootstrap.linked import linked_documents, named_files
 from tocsin.config import Settings, SettingsError
 from tocsin.evidence.prometheus import Prometheus
+from tocsin.neighbours import linked_documents, named_files
 from tocsin.procedures.adapter import StepRunner
 from tocsin.procedures.cluster import KubectlCluster
 from tocsin.procedures.orphans import end_orphans

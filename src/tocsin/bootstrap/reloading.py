@@ -14,8 +14,8 @@ import structlog
 
 from tocsin.bootstrap.edition import Calendars, Edition, keep, read_edition
 from tocsin.bootstrap.house import House
-from tocsin.bootstrap.linked import named_files
 from tocsin.config import SettingsError
+from tocsin.neighbours import named_files
 from tocsin.runbook.siblings import targets
 from tocsin.store.database import Store
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from textwrap import fill
@@ -13,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from msgspec import structs
 
+from tocsin.neighbours import read_beside
 from tocsin.runbook import findings
 from tocsin.runbook.mending import MENDED, mend
 from tocsin.runbook.model import Finding, Link, Reading
@@ -20,11 +20,9 @@ from tocsin.runbook.reader import read
 from tocsin.runbook.report import as_json, as_text
 from tocsin.runbook.sarif import as_sarif
 from tocsin.runbook.shell.catalogue import CATALOGUE as SHELL_CATALOGUE
-from tocsin.runbook.siblings import targets, with_linked
+from tocsin.runbook.siblings import with_linked
 
 FORMATS = ("text", "json", "sarif")
-_FOLDERS = 6  # how far above the document a path such as `docs/runbooks/x.md` is sought
-_LARGEST = 2_000_000  # bytes of a linked document
 
 
 class UnreadableError(Exception):
@@ -72,28 +70,7 @@ def reading_of(text: str, file: Path) -> Reading:
     reading = read(text, file=str(file))
     dead = dead_links(reading.runbook.links, lambda target: _exists(file.parent / target))
     ordered = sorted((*reading.findings, *dead), key=lambda found: (found.line, found.column, found.code))
-    return with_linked(structs.replace(reading, findings=tuple(ordered)), text, _linked(reading, text, file))
-
-
-def _linked(reading: Reading, text: str, file: Path) -> dict[str, str]:
-    """The texts of the documents the runbook names, by the path it names them with; one that cannot be read is left
-    out. A path is sought beside the document, then from each folder above it: `docs/runbooks/rollback.md`."""
-    found: dict[str, str] = {}
-    here = file.absolute()
-    for target in targets(reading, text):
-        beside = (folder / target for folder in list(here.parents)[:_FOLDERS])
-        at = next((path for path in beside if _is_file(path)), None)
-        if at is not None and at.resolve() != here.resolve() and at.stat().st_size <= _LARGEST:
-            with suppress(UnreadableError):
-                found[target] = _text(at)
-    return found
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that no file can have
-        return False
+    return with_linked(structs.replace(reading, findings=tuple(ordered)), text, read_beside(reading, text, file))
 
 
 def _mended(file: Path) -> str:

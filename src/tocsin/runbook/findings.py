@@ -52,6 +52,13 @@ RANGE = Code(
     "a response time is a range",
     "Of `15-30 min` the upper end is the deadline that is kept. Write a single time when the lower one is meant.",
 )
+CONTRADICTED = Code(
+    "R006",
+    Level.WARNING,
+    "the same thing is said twice, and differently",
+    "A level's response time or escalation is written in two places that do not agree, in this document or in one that "
+    "it links to. The first one is used; nobody can tell which was meant. Say it once, and point to it.",
+)
 NOT_A_TABLE = Code(
     "R010",
     Level.ERROR,
@@ -191,6 +198,7 @@ CATALOGUE: tuple[Code, ...] = (
     SEVERITY_TWICE,
     UNKNOWN_SEVERITY,
     RANGE,
+    CONTRADICTED,
     NOT_A_TABLE,
     SURPLUS_CELLS,
     CUT_COMMAND,

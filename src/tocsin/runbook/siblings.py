@@ -1,21 +1,21 @@
-"""The documents a runbook sends people to, read for the procedures that can be run from here.
+"""The documents a runbook sends people to, and what they give it: their procedures, which can be run from here.
 
 Only one step is taken: what a linked document links to is not followed. Levels, rungs and clocks of two documents are
-never merged; a linked one gives its procedures and nothing else. This module refuses to look for files: the caller
-does.
+never merged; a linked one gives its procedures, and where it contradicts the runbook that is said. This module refuses
+to look for files: the caller does.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
 from msgspec import structs
 
-from tocsin.runbook.model import LinkedDocument, Procedure, Reading
-from tocsin.runbook.reader import read
+from tocsin.runbook import durations, findings, levels
+from tocsin.runbook.model import Finding, LinkedDocument, Procedure, Reading, Runbook
 from tocsin.runbook.wording import slug, unique
 
 _MARKDOWN = re.compile(r"(?![a-z][a-z0-9+.-]*:|/)[^\s?#`]+\.(?:md|markdown)", re.IGNORECASE)
@@ -39,21 +39,22 @@ def targets(reading: Reading, text: str) -> dict[str, int]:
     return dict(list(found.items())[:MOST])
 
 
-def with_linked(reading: Reading, text: str, texts: Mapping[str, str]) -> Reading:
-    """The reading with the documents among `texts` (path as named -> text) that the runbook names and that hold
-    procedures. `text` is the runbook's own."""
+def with_linked(reading: Reading, text: str, documents: Mapping[str, Runbook]) -> Reading:
+    """The reading with those of the `documents` (by the path the runbook names them with) that hold procedures, and a
+    finding for each level that one of them defines otherwise. `text` is the runbook's own."""
     taken = {procedure.slug for procedure in reading.runbook.procedures}
-    linked = []
+    linked: list[LinkedDocument] = []
+    said = list(reading.findings)
     for target, line in targets(reading, text).items():
-        if target in texts:
-            document = _document(target, line, texts[target], taken)
-            if document.procedures:
-                linked.append(document)
-    return structs.replace(reading, runbook=structs.replace(reading.runbook, linked=tuple(linked)))
+        if target in documents:
+            document = _document(target, line, documents[target], taken)
+            linked += [document] if document.procedures else []
+            said += _contradictions(reading.runbook, documents[target], line)
+    ordered = tuple(sorted(said, key=lambda found: (found.line, found.column, found.code)))
+    return structs.replace(reading, runbook=structs.replace(reading.runbook, linked=tuple(linked)), findings=ordered)
 
 
-def _document(target: str, line: int, text: str, taken: set[str]) -> LinkedDocument:
-    runbook = read(text, file=target).runbook
+def _document(target: str, line: int, runbook: Runbook, taken: set[str]) -> LinkedDocument:
     name = slug(PurePosixPath(target).stem) or "linked"
     procedures = tuple(_named(procedure, f"{name}--{procedure.slug}", taken) for procedure in runbook.procedures)
     return LinkedDocument(target, runbook.title, procedures, line)
@@ -61,3 +62,19 @@ def _document(target: str, line: int, text: str, taken: set[str]) -> LinkedDocum
 
 def _named(procedure: Procedure, name: str, taken: set[str]) -> Procedure:
     return structs.replace(procedure, slug=unique(name, taken))
+
+
+def _contradictions(runbook: Runbook, other: Runbook, line: int) -> Iterator[Finding]:
+    """A finding at the link for every level that both documents time, and time differently."""
+    theirs = {levels.key(level.name): level for level in other.severities}
+    for level in runbook.severities:
+        there = theirs.get(levels.key(level.name))
+        if there and level.response is not None and there.response not in {None, level.response}:
+            here, elsewhere = durations.words(level.response), durations.words(there.response or level.response)
+            yield findings.at(
+                findings.CONTRADICTED,
+                (line, 1),
+                f"{level.name} is answered within {here} by line {level.line}, and within {elsewhere} by line "
+                f"{there.line} of {other.file}",
+                "Let one of the two documents hold the levels, and the other point to it.",
+            )
