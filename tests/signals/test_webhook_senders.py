@@ -11,7 +11,7 @@ from senders import ALARM, AT, CHECK, DATADOG, ISSUE, MONITOR, issue, kuma, sns_
 from tocsin.incident.alert import Alert, AlertStatus
 from tocsin.signals import datadog, healthchecks, sentry, sns, uptime_kuma
 from tocsin.signals.errors import SignalError
-from tocsin.signals.keyed import common_labels
+from tocsin.signals.keyed import listed_labels
 
 
 def of_sns(body: dict[str, Any]) -> list[Alert]:
@@ -154,8 +154,10 @@ def test_a_check_is_told_when_down_and_when_up(status: str, told: list[str]) -> 
 # Alertmanager's listing
 
 
-def test_the_labels_all_alerts_of_a_listing_share_are_found() -> None:
-    block = "Labels:\n - alertname = A\n - pod = {}\n - service = cart\nAnnotations:\n - summary = x\nSource: y\n"
-    assert common_labels(block.format("a") + block.format("b")) == {"alertname": "A", "service": "cart"}
-    assert common_labels(block.format("a"))["pod"] == "a"
-    assert common_labels("nothing of the kind") == {}
+def test_a_listing_is_about_what_its_first_alert_is_and_as_severe_as_all_of_it() -> None:
+    block = "Labels:\n - alertname = A\n - pod = {}\n - severity = {}\nAnnotations:\n - summary = x\nSource: y\n"
+    assert listed_labels(block.format("a", "x") + block.format("b", "x")) == {
+        "alertname": "A", "pod": "a", "severity": "x"
+    }  # fmt: skip
+    assert "severity" not in listed_labels(block.format("a", "x") + block.format("b", "y"))
+    assert listed_labels("nothing of the kind") == {}

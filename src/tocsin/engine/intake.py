@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tocsin.engine.joining import REPORT, joined, reported_again
 from tocsin.engine.ledger import Ledger
 from tocsin.engine.records import AlertRecord
 from tocsin.engine.storage import Transaction
 from tocsin.incident import commands
-from tocsin.incident import events as e
 from tocsin.incident.alert import Alert, AlertStatus
 from tocsin.incident.policy import TOCSIN, Context
 from tocsin.incident.state import Incident
@@ -36,10 +36,6 @@ class Receipt(Struct, frozen=True):
     incident: int | None = None
 
 
-PERSON = "report"
-"""The source of what people report: without a service named, theirs is about nothing we can name."""
-
-
 FLAPS, FLAPPING_WITHIN, QUIET = 5, timedelta(hours=1), timedelta(minutes=15)
 """An alert that begins so often in this time flaps, until it has not begun anew for a quiet while."""
 
@@ -50,10 +46,13 @@ def flaps(alert: Alert, now: datetime) -> bool:
 
 
 def service_of(alert: Alert, services: Sequence[Service]) -> str:
-    """What it is about: a configured service, else its label `service` or `job`, else the alert's name, or nothing."""
+    """What it is about: a configured service, else its label `service` or `job`, else the alert's name.
+
+    What people report without naming a service is about nothing we can name: it is empty then.
+    """
     labels = alert.labels
     named = next((s.name for s in services if s.matches(labels)), None)
-    return named or labels.get("service") or labels.get("job") or ("" if alert.source == PERSON else alert.name)
+    return named or labels.get("service") or labels.get("job") or ("" if alert.source == REPORT else alert.name)
 
 
 def foresee(tx: Transaction, alerts: Sequence[Alert], services: Sequence[Service]) -> None:
@@ -77,6 +76,8 @@ def receive(ledger: Ledger, alert: Alert, *, services: Sequence[Service], new_id
         if known is not None and outcome == "repeated":
             kept = replace(alert, starts_at=known.alert.starts_at, began=known.alert.began)
             ledger.tx.put_alert(replace(known, alert=kept, last_seen_at=ledger.now), new=False)
+            if alert.source == REPORT and known.incident_id is not None:
+                reported_again(ledger, ledger.get(known.incident_id), alert)
         number = _number(ledger, known)
         return Receipt(alert.fingerprint, outcome, number)
     if alert.status is AlertStatus.RESOLVED:
@@ -120,7 +121,7 @@ def _fired(
     service = service_of(alert, services)
     policy = ledger.policies.current
     suggested = policy.severity_for(alert.labels)
-    incident = ledger.open_incident_of(service) if suggested else None
+    incident = (ledger.open_incident_of(service) or joined(ledger, alert)) if suggested else None
     outcome = "attached" if incident else "opened"
     if suggested and incident is None:
         incident = _open(ledger, alert, service=service, suggested=suggested, new_id=new_id)
@@ -128,9 +129,8 @@ def _fired(
     if incident is None:
         return Receipt(alert.fingerprint, "recorded")
     ctx = ledger.context(incident, TOCSIN)
-    if alert.source == PERSON:
-        said = e.Reported(alert.summary, alert.annotations.get("reporter", ""))
-        incident = ledger.append(incident, (said,), actor=alert.source)
+    if alert.source == REPORT:
+        incident = reported_again(ledger, incident, alert)
     else:
         incident = _told(ledger, incident, alert)
     if flaps(alert, ledger.now) and not flapped:

@@ -48,3 +48,18 @@ def fingerprint(labels: Mapping[str, str]) -> str:
     """The 16 hex digits that stand for this label set, whatever its order."""
     text = "\x1f".join(f"{k}\x1e{v}" for k, v in sorted(labels.items()))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def named_by(key: str) -> str:
+    """The fingerprint of the alert that senders name by a key of their own: PagerDuty's dedup_key, Opsgenie's alias."""
+    return fingerprint({"key": key})
+
+
+def group_signal(alert: Alert) -> str:
+    """The fingerprint by which PagerDuty's and Opsgenie's senders tell of the alert's whole group; empty for no group.
+
+    Alertmanager names it to both by the sha256 of the groupKey that its webhook carries.
+    """
+    if not alert.group.startswith("{"):
+        return ""
+    return named_by(hashlib.sha256(alert.group.encode("utf-8", "surrogatepass")).hexdigest())

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from tocsin.incident import events as e
 from tocsin.incident import steps
-from tocsin.incident.alert import Alert, AlertStatus
+from tocsin.incident.alert import Alert, AlertStatus, group_signal
 from tocsin.incident.checklists import item as checklist_item
 from tocsin.incident.checklists import item_of_text, open_tasks, open_verification
 from tocsin.incident.deadlines import acknowledge_due, open_rungs
@@ -58,7 +58,7 @@ def alert_changed(incident: Incident, ctx: Context, alert: Alert) -> Events:
     watching, the verification has failed.
     """
     if alert.status is AlertStatus.FIRING:
-        fired = e.AlertFired(alert.fingerprint, alert.name, alert.summary, alert.starts_at)
+        fired = e.AlertFired(alert.fingerprint, alert.name, alert.summary, alert.starts_at, group_signal(alert))
         watching = incident.verification is not None and incident.verification.status != "failed"
         if watching and allowed(incident.status, e.VerificationFailed):
             return (fired, e.VerificationFailed(f"alert {alert.name} fires again"), *_back(incident, ctx))

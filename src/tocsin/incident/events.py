@@ -36,12 +36,13 @@ class Opened(_Event, frozen=True, tag="Opened"):
 
 
 class AlertFired(_Event, frozen=True, tag="AlertFired"):
-    """An alert of this incident began to fire (again). Resent copies leave no event."""
+    """An alert of this incident began to fire (again). Resent copies leave no event. `group` is its group's signal."""
 
     fingerprint: str
     name: str
     summary: str
     starts_at: datetime
+    group: str = ""
 
 
 class AlertResolved(_Event, frozen=True, tag="AlertResolved"):

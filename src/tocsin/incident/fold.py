@@ -27,6 +27,8 @@ from tocsin.incident.state import (
 from tocsin.incident.transitions import after
 
 Changes = dict[str, Any]
+MOST_GROUPS, MOST_REPORTERS = 50, 500
+"""How many an incident remembers: a storm must not make every snapshot large."""
 
 
 def begin(id_: str, number: int, entry: e.Entry) -> Incident:
@@ -70,7 +72,19 @@ def _changes(event: e.Event, incident: Incident, entry: e.Entry) -> Changes:
 @_changes.register
 def _(event: e.AlertFired, i: Incident, entry: e.Entry) -> Changes:
     started = min(filter(None, (i.impact_started_at, event.starts_at)))
-    return {"alerts_total": i.alerts_total + 1, "alerts_firing": i.alerts_firing + 1, "impact_started_at": started}
+    new = event.group and event.group not in i.groups and len(i.groups) < MOST_GROUPS
+    return {
+        "alerts_total": i.alerts_total + 1,
+        "alerts_firing": i.alerts_firing + 1,
+        "impact_started_at": started,
+        "groups": (*i.groups, event.group) if new else i.groups,
+    }
+
+
+@_changes.register
+def _(event: e.Reported, i: Incident, entry: e.Entry) -> Changes:
+    many = len(i.reporters) >= MOST_REPORTERS
+    return {"reported_at": entry.at, "reporters": i.reporters if many else (*i.reporters, event.reporter)}
 
 
 @_changes.register

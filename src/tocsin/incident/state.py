@@ -148,7 +148,8 @@ class ActionItem(Struct, frozen=True):
 class Incident(Struct, frozen=True):
     """All instants are aware UTC. `clock_started_at` is when the ladder's clock began: opened, or last reopened.
 
-    `first_resolved_at` survives a reopening. `version` is the seq of the last event folded in.
+    `first_resolved_at` survives a reopening. `version` is the seq of the last event folded in. `groups` are the first
+    groups of its alerts, each as `group_signal` names it; `reporters` who reported it, empty for somebody unnamed.
     """
 
     id: str
@@ -168,6 +169,9 @@ class Incident(Struct, frozen=True):
     generation: int = 0
     alerts_total: int = 0
     alerts_firing: int = 0
+    groups: tuple[str, ...] = ()
+    reporters: tuple[str, ...] = ()
+    reported_at: datetime | None = None
     impact_started_at: datetime | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from tocsin.incident.alert import fingerprint
+from tocsin.incident.alert import named_by
 from tocsin.signals.decoding import text
 from tocsin.signals.errors import SignalError
 
@@ -24,14 +24,20 @@ _LABEL = re.compile(r"^ - ([A-Za-z_][A-Za-z0-9_]*) = (.*)$", re.MULTILINE)
 
 def of_key(key: str) -> str:
     """The fingerprint of the alert that senders name by this key."""
-    return fingerprint({"key": text(key)})
+    return named_by(text(key))
 
 
-def common_labels(listing: str) -> dict[str, str]:
-    """The labels that all alerts of Alertmanager's text listing share (template `__text_alert_list`); else none."""
+def listed_labels(listing: str) -> dict[str, str]:
+    """The labels of the first alert of Alertmanager's text listing (template `__text_alert_list`); none without one.
+
+    What says what the group is about: its first alert is the first of the webhook, too. A severity counts only when
+    all of them share it, because nobody says in which order they stand.
+    """
     blocks = [dict(_LABEL.findall(block)) for block in _BLOCK.findall(listing)]
-    shared = set(blocks[0].items()).intersection(*(b.items() for b in blocks[1:])) if blocks else set()
-    return dict(sorted(shared))
+    if not blocks:
+        return {}
+    severities = {block.get("severity", "") for block in blocks}
+    return {name: value for name, value in blocks[0].items() if name != "severity" or len(severities) == 1}
 
 
 def split_details(details: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str]]:

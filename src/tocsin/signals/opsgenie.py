@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from tocsin.incident.alert import Alert, AlertStatus
 from tocsin.signals.decoding import decoded, text, texts
 from tocsin.signals.errors import SignalError
-from tocsin.signals.keyed import MESSAGE_MARK, link, of_key, split_details, word
+from tocsin.signals.keyed import MESSAGE_MARK, link, listed_labels, of_key, split_details, word
 
 SOURCE = "opsgenie"
 ALIAS_LIMIT = 512
@@ -106,6 +106,7 @@ def decode(body: bytes, *, at: datetime, minted: str) -> Alert:
         raise SignalError(f"longer than {ALIAS_LIMIT} characters", "alias")
     alias = text(wire.alias or minted)
     labels, told = split_details(wire.details or {})
+    labels = listed_labels(wire.description or "") | labels
     return Alert(
         fingerprint=of_key(alias),
         status=AlertStatus.FIRING,

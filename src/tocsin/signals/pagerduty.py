@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from tocsin.incident.alert import Alert, AlertStatus
 from tocsin.signals.decoding import decoded, text, texts
 from tocsin.signals.errors import SignalError
-from tocsin.signals.keyed import MESSAGE_MARK, common_labels, link, of_key, split_details, word
+from tocsin.signals.keyed import MESSAGE_MARK, link, listed_labels, of_key, split_details, word
 
 SOURCE = "pagerduty"
 BODY_LIMIT = 512_000
@@ -146,13 +146,13 @@ def _fired(
 
 
 def _details(given: object) -> tuple[dict[str, str], dict[str, str]]:
-    """(labels, annotations) of the sender's own details. Of an Alertmanager's listing the shared labels are labels."""
+    """(labels, annotations) of the sender's own details. Of an Alertmanager's listing the first alert's labels are."""
     if not isinstance(given, dict):
         said = text(word(given))
         return {}, {"details": said} if said else {}
     listed = {name: text(word(given[name])) for name in _LISTINGS if given.get(name)}
     labels, told = split_details({name: value for name, value in given.items() if name not in _LISTINGS})
-    return labels | common_labels(listed.get("firing", "")), told | listed
+    return labels | listed_labels(listed.get("firing", "")), told | listed
 
 
 def _key(given: str | None, action: Action, minted: str, name: str) -> str:

@@ -294,7 +294,10 @@ class VerificationJson(TypedDict):
 
 
 class IncidentBriefJson(TypedDict):
-    """`sla` is met, missed, pending or none: whether it was acknowledged in the time that its severity asks for."""
+    """`sla` is met, missed, pending or none: whether it was acknowledged in the time that its severity asks for.
+
+    `reporters` are the people who reported it.
+    """
 
     id: str
     number: int
@@ -313,6 +316,7 @@ class IncidentBriefJson(TypedDict):
     commander: str | None
     alerts_total: int
     alerts_firing: int
+    reporters: int
     link: str
 
 

@@ -55,6 +55,7 @@ def brief(incident: Incident, policy: Policy, now: datetime) -> s.IncidentBriefJ
         "commander": incident.commander,
         "alerts_total": incident.alerts_total,
         "alerts_firing": incident.alerts_firing,
+        "reporters": len(incident.reporters),
         "link": policy.link.format(number=incident.number),
     }
 
