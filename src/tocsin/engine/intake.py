@@ -13,7 +13,7 @@ from tocsin.engine.ledger import Ledger
 from tocsin.engine.records import AlertRecord
 from tocsin.engine.storage import Transaction
 from tocsin.incident import commands
-from tocsin.incident.alert import Alert, AlertStatus
+from tocsin.incident.alert import Alert, AlertStatus, group_signal
 from tocsin.incident.policy import TOCSIN, Context
 from tocsin.incident.state import Incident
 
@@ -56,11 +56,12 @@ def service_of(alert: Alert, services: Sequence[Service]) -> str:
 
 
 def foresee(tx: Transaction, alerts: Sequence[Alert], services: Sequence[Service]) -> None:
-    """Reads ahead, in three statements, what taking in these alerts will ask for."""
+    """Reads ahead, in four statements, what taking in these alerts will ask for."""
     tx.foresee({a.fingerprint for a in alerts})
     moving = [a for a in alerts if _told_apart(tx.alert(a.fingerprint), a) == "new"]
     if not moving:
         return
+    tx.foresee({told for a in moving if (told := group_signal(a))})
     tx.foresee_services({service_of(a, services) for a in moving})
     known = (tx.alert(a.fingerprint) for a in moving)
     tx.foresee_incidents({k.incident_id for k in known if k is not None and k.incident_id})
