@@ -156,6 +156,8 @@ class Part(NamedTuple):
         if self.name == "backend":
             container["envFrom"] = [{"configMapRef": {"name": "backend-config"}}]
         container["readinessProbe"] = _probe(self.probe, self.port)
+        if self.name == "frontend":
+            container["livenessProbe"] = _probe(self.probe, self.port)
         return _pod_spec(container)
 
 

@@ -59,6 +59,7 @@ class Container:
     ready_since: float = 0.0
     ever_ready: bool = False
     failures: int = 0
+    deaths: int = 0
     probed_at: float = 0.0
     retry_at: float = 0.0
     waiting: tuple[str, str] = ("ContainerCreating", "")
@@ -300,7 +301,10 @@ class Kubelet:
         if container.process is None or now - container.probed_at < (PROBE_EVERY_S if container.ready else 0.1):
             return
         container.probed_at = now
-        probe = pod["spec"]["containers"][0].get("readinessProbe")
+        spec = pod["spec"]["containers"][0]
+        if "livenessProbe" in spec and now - container.started_at > 1:
+            self._check_life(pod, container, spec["livenessProbe"])
+        probe = spec.get("readinessProbe")
         if probe is None:
             self._set_ready(container, good=True)
             return
@@ -319,6 +323,17 @@ class Kubelet:
             self._record(pod, Said("Unhealthy", f"Readiness probe failed: {why}", "Warning"))
         if container.failures >= int(probe.get("failureThreshold", 3)):
             self._set_ready(container, good=False)
+
+    def _check_life(self, pod: Object, container: Container, probe: Object) -> None:
+        seen = look(container.port, probe)
+        container.deaths = 0 if seen.status == 200 else container.deaths + 1
+        if container.deaths < int(probe.get("failureThreshold", 3)) or container.process is None:
+            return
+        why = f"HTTP probe failed with statuscode: {seen.status}" if seen.status else _refused(container.port, pod)
+        self._record(pod, Said("Unhealthy", f"Liveness probe failed: {why}", "Warning"))
+        self._record(pod, Said("Killing", f"Container {container.app} failed liveness probe, will be restarted"))
+        container.deaths = 0
+        container.process.kill()
 
     def _set_ready(self, container: Container, *, good: bool) -> None:
         if container.ready != good:

@@ -263,11 +263,20 @@ def _pod(owner: Object, name: str) -> Object:
         "ownerReferences": [owner_reference(owner)],
     }
     annotations = annotations_of(template)
+    template["spec"] |= {"enableServiceLinks": True, "tolerations": _tolerations()}
     return {
         "metadata": metadata | ({"annotations": annotations} if annotations else {}),
         "spec": template["spec"],
         "status": {"phase": "Pending", "qosClass": _quality(template["spec"])},
     }
+
+
+def _tolerations() -> list[Object]:
+    """What admission gives every pod (DefaultTolerationSeconds)."""
+    return [
+        {"effect": "NoExecute", "key": f"node.kubernetes.io/{key}", "operator": "Exists", "tolerationSeconds": 300}
+        for key in ("not-ready", "unreachable")
+    ]
 
 
 def _quality(spec: Object) -> str:
