@@ -26,8 +26,10 @@ app = typer.Typer(
 )
 tokens = typer.Typer(help="Credentials for people and programs.", no_args_is_help=True)
 database = typer.Typer(help="The database.", no_args_is_help=True)
+drills = typer.Typer(help="Practise: break a small production on purpose, and respond.", no_args_is_help=True)
 app.add_typer(tokens, name="token")
 app.add_typer(database, name="db")
+app.add_typer(drills, name="drill")
 respond.register(app)
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The settings file.", envvar="TOCSIN_CONFIG")]
@@ -131,6 +133,35 @@ def demo(
     from tocsin.cli.demo import demo as run
 
     raise typer.Exit(run(headless=headless, fast=fast, port=port))
+
+
+@drills.command("list")
+def drill_list(
+    twins: Annotated[
+        bool, typer.Option("--twins", help="Also each one's twin, with one decisive fact flipped.")
+    ] = False,
+) -> None:
+    """List the drills."""
+    from tocsin.cli.drill import listed
+
+    raise typer.Exit(listed(twins=twins))
+
+
+@drills.command("run")
+def drill_run(
+    names: Annotated[
+        list[str], typer.Argument(help="Drills, as `list` names them; `all` for every one with its twin.")
+    ],
+    auto: Annotated[bool, typer.Option("--auto", help="Play the responder too, with approvals given.")] = False,
+    slow: Annotated[bool, typer.Option("--slow", help="The runbook's minutes stay minutes.")] = False,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free one.", min=0, max=65535)] = 0,
+    keep: Annotated[Path, typer.Option(help="Folder for the postmortems.")] = Path("drills"),
+    json: Annotated[bool, typer.Option("--json", help="Print the score cards as JSON.")] = False,
+) -> None:
+    """Break the practice production, time the responder, print a score card, keep the postmortem."""
+    from tocsin.cli.drill import Run, run
+
+    raise typer.Exit(run(names, Run(auto=auto, fast=not slow, port=port, keep=keep, as_json=json)))
 
 
 @app.command()
