@@ -11,6 +11,7 @@ from msgspec import Struct
 from pydantic import AfterValidator, Field, PrivateAttr, Strict, StringConstraints, field_validator, model_validator
 
 from tocsin.config.channels import Channels
+from tocsin.config.evidence import Evidence
 from tocsin.config.lines import KeyPath, Lines
 from tocsin.config.operating import Backup, Engine, Ingest, Retention
 from tocsin.config.people import PersonTable, ScheduleTable
@@ -180,6 +181,7 @@ class Settings(Table):
     status_page: StatusPage = StatusPage()
     approvals: Approvals = Approvals()
     procedures: Procedures = Procedures()
+    evidence: Evidence = Evidence()
     runner: Runner = Runner()
     ingest: Ingest = Ingest()
     engine: Engine = Engine()

@@ -45,6 +45,7 @@ class Gathering:
         dependencies: Dependencies,
         now: Callable[[], datetime],
         timeout: float = 8.0,
+        complete: bool = False,
     ) -> None:
         self._cluster = cluster
         self._measuring = measuring
@@ -54,6 +55,7 @@ class Gathering:
         self._dependencies = dependencies
         self._now = now
         self._timeout = timeout
+        self._complete = complete
 
     async def facts(self, subject: Subject, *, reported_at: datetime) -> Facts:
         """What every source says of the subject now. Never raises for a source, and ends within the time-out."""
@@ -71,7 +73,7 @@ class Gathering:
             looked, series=measured.series, scrapes=measured.scrapes, databases=databases, caches=caches,
             endpoints=endpoints, dependencies=dependencies,
         )  # fmt: skip
-        return _with_disks(named(found))
+        return _with_disks(named(_nothing_else(found) if self._complete else found))
 
     async def warm(self) -> None:
         """Measures dependencies in calm, so that there is something to compare with."""
@@ -114,6 +116,16 @@ class Gathering:
                 return await asked
         except TimeoutError:
             return Taken(at=at, error=f"no answer within {self._timeout:g} s")
+
+
+def _nothing_else(facts: Facts) -> Facts:
+    """Somebody vouches that what is set up is all there is: databases and dependencies that are not, do not exist."""
+    known = {
+        name: replace(taken, absent="")
+        for name in ("databases", "dependencies", "caches")
+        if (taken := getattr(facts, name)).absent
+    }
+    return replace(facts, **known)
 
 
 def _with_disks(facts: Facts) -> Facts:
