@@ -10,6 +10,7 @@ from typing import Annotated, Protocol, Self, TypeVar
 from pydantic import AfterValidator, Field, model_validator
 
 from tocsin.config.inbound import EmailIn, Sns
+from tocsin.config.limits import LimitsTable
 from tocsin.config.logs import LogWatch, Loki, Syslog
 from tocsin.config.probes import Probe
 from tocsin.config.scalars import Duration, Flag, HttpUrl, Name, PositiveDuration, Secret, wrong
@@ -115,6 +116,7 @@ class Sources(Table):
     heartbeats: Annotated[tuple[Heartbeat, ...], AfterValidator(_unlike)] = ()
     mappings: Annotated[tuple[AlertMapping, ...], AfterValidator(_unlike)] = ()
     alerts: InboundAlerts = InboundAlerts()
+    limits: LimitsTable = LimitsTable()
     reports: Reports = Reports()
 
     @model_validator(mode="after")

@@ -30,6 +30,8 @@ from tocsin.signals import alertmanager, datadog, generic, grafana, healthchecks
 from tocsin.signals.heartbeat import beat, told_apart
 from tocsin.web.auth import authorization, basic_password, house_of
 from tocsin.web.errors import Unauthenticated
+from tocsin.web.inspector import came_from, saw, sender_of
+from tocsin.web.limits import Limits
 
 
 class Decoder(Protocol):
@@ -83,25 +85,35 @@ async def hand_over(house: House, alerts: list[Alert]) -> list[Receipt]:
             "sns_topic_to_confirm", topic=asking.labels.get("topic"), see=f"/api/v1/alerts?q={sns.CONFIRMATION}"
         )
     kept, beaten = told_apart(alerts, heartbeats(house.settings))
-    return await house.ingest.take(kept, beat(*beaten, at=house.desk.now()))
+    receipts = await house.ingest.take(kept, beat(*beaten, at=house.desk.now()))
+    saw(kept, receipts)
+    return receipts
 
 
 async def authorize(request: Request, house: House, secret: str | None = None) -> None:
     """Lets a sender in by the alert token, an API token of a responder, or for being on this machine.
 
     `secret` is what the sender's own protocol carries as credential; None looks where HTTP has it. Raises
-    Unauthenticated, or PermissionRefused for a token that may only look.
+    Unauthenticated, PermissionRefused for a token that may only look, or Throttled.
     """
+    who = await _known(request, house, secret)
+    came_from(who)
+    limits: Limits = request.app.state.limits
+    limits.take(sender_of(request.url.path), who, house.desk.now())
+
+
+async def _known(request: Request, house: House, secret: str | None) -> str:
+    """Whose credential it is, as people may read it."""
     secret = _credential(request) if secret is None else secret
     if secret and house.alert_token and _same(secret, house.alert_token):
-        return
+        return "the token of [sources.alerts]"
     actor = await house.credentials.check(secret, API) if secret else None
     if actor is not None:
         if not actor.role.includes(Role.RESPONDER):
             raise PermissionRefused(f"{actor.name} is {actor.role}: sending alerts takes the role {Role.RESPONDER}")
-        return
+        return actor.name
     if house.alert_token is None and _is_local(request):
-        return
+        return "this machine"
     raise Unauthenticated(_NOT_LET_IN if house.alert_token else _FROM_ELSEWHERE)
 
 

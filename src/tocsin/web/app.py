@@ -12,6 +12,7 @@ from tocsin.web import (
     commands,
     health,
     heartbeats,
+    inspector_views,
     opsgenie,
     pagerduty,
     public,
@@ -19,10 +20,13 @@ from tocsin.web import (
     runner,
     runners,
     running,
+    sources,
     stream,
 )
+from tocsin.web.express import Application
 from tocsin.web.guard import Guard
 from tocsin.web.idempotency import Idempotency
+from tocsin.web.inspector import Inspector
 from tocsin.web.openapi import DESCRIPTION, REFUSALS, describe
 from tocsin.web.pages.router import mount
 from tocsin.web.problems import install
@@ -30,15 +34,27 @@ from tocsin.web.problems import install
 
 def create_app(house: House) -> FastAPI:
     """The app that serves this house."""
-    app = FastAPI(title="Tocsin", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None)
+    app = Application(title="Tocsin", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.house = house
     app.state.published = public.Published(house)
     install(app)
-    plain = (alerts, pagerduty, opsgenie, heartbeats, runner)
-    app.router.routes.extend(route for module in plain for route in module.routes())
-    for router in (reading.router, commands.router, actions.router, running.router, runners.router, stream.router):
+    app.state.inspector, app.state.limits = Inspector(), sources.limits_of(house)
+    senders = (alerts, pagerduty, opsgenie, heartbeats)
+    sending = [app.state.inspector.watch(route) for module in senders for route in module.routes()]
+    app.router.routes.extend(sending)
+    app.express(sending, public_url=house.settings.public_url)
+    app.router.routes.extend(runner.routes())
+    for router in (
+        reading.router,
+        commands.router,
+        actions.router,
+        running.router,
+        runners.router,
+        inspector_views.api,
+        stream.router,
+    ):
         app.include_router(router, responses=REFUSALS)
-    for router in (public.router, health.router):
+    for router in (public.router, health.router, sources.router, inspector_views.router):
         app.include_router(router)
     mount(app, house)
     describe(app)

@@ -34,6 +34,7 @@ from tocsin.signals.opsgenie import WireVerb
 from tocsin.web.alerts import authorize, hand_over
 from tocsin.web.auth import authorization, house_of
 from tocsin.web.errors import Unauthenticated
+from tocsin.web.limits import retry_after
 from tocsin.web.problems import RETRY_SECONDS
 
 ALERTS = "/v2/alerts"
@@ -132,7 +133,7 @@ def let_in(handle: Handler) -> Callable[[Request], Awaitable[Response]]:
         except NotFound as exc:
             return _refused(404, str(exc), begun)
         except Unavailable as exc:
-            return _refused(429, str(exc), begun, headers={"Retry-After": RETRY_SECONDS})
+            return _refused(429, str(exc), begun, headers={"Retry-After": retry_after(exc, RETRY_SECONDS)})
 
     return endpoint
 

@@ -26,6 +26,7 @@ from tocsin.signals.pagerduty import Action, Event
 from tocsin.web.alerts import authorize, hand_over
 from tocsin.web.auth import house_of
 from tocsin.web.errors import Unauthenticated
+from tocsin.web.limits import retry_after
 from tocsin.web.problems import RETRY_SECONDS
 
 ENQUEUE, CREATE_EVENT = "/v2/enqueue", "/generic/2010-04-15/create_event.json"
@@ -63,7 +64,7 @@ def _taking(decode: Decoder, accepted: Form) -> Callable[[Request], Awaitable[Re
         except (Unauthenticated, PermissionRefused) as exc:
             return _refused(400, f"routing_key: {exc}")
         except Unavailable as exc:
-            return _refused(429, str(exc), headers={"Retry-After": RETRY_SECONDS})
+            return _refused(429, str(exc), headers={"Retry-After": retry_after(exc, RETRY_SECONDS)})
         return accepted(event)
 
     return endpoint

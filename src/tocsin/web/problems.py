@@ -20,6 +20,7 @@ from tocsin.incident.errors import CommandError, PermissionRefused, TransitionEr
 from tocsin.signals.errors import SignalError
 from tocsin.web.errors import BadField, BadRequest, NotReady, Unauthenticated
 from tocsin.web.health import waiting
+from tocsin.web.limits import Throttled
 from tocsin.web.pages.errors import error_page
 
 log = structlog.get_logger()
@@ -62,6 +63,8 @@ def problem_of(exc: Exception) -> Problem:
             return Problem(400, f"the alerts cannot be read: {exc}", ((exc.field or "body", exc.reason),))
         case BadRequest():
             return Problem(400, str(exc))
+        case Throttled():
+            return Problem(503, str(exc), headers={"Retry-After": str(exc.seconds)})
         case Unavailable() | NotReady():
             return Problem(503, str(exc), headers={"Retry-After": RETRY_SECONDS})
         case RequestValidationError():
@@ -76,7 +79,7 @@ def problem_of(exc: Exception) -> Problem:
 def respond(request: Request, exc: Exception) -> Response:
     """The answer to a request that ended in `exc`: a page when a browser asks for one, a problem document otherwise."""
     found = problem_of(exc)
-    if isinstance(exc, Unavailable):
+    if isinstance(exc, Unavailable) and not isinstance(exc, Throttled):
         found = replace(found, detail=f"{found.detail}{waiting(request.app.state.house)}")
     if found.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request_failed", method=request.method, path=_loggable(request.url.path), exc_info=exc)

@@ -1,0 +1,258 @@
+"""What senders sent lately and what came of it: the last few hundred requests, in this process's memory.
+
+A request costs the ingest path a few counters and references; copies are cut short and secrets taken out after it was
+answered, and in a storm only the first of each second are kept. Nothing is written to disk, no header is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from functools import wraps
+from itertools import count, islice
+
+from msgspec import Struct
+from msgspec.structs import replace
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tocsin.engine.intake import Receipt
+from tocsin.incident.alert import Alert
+from tocsin.procedures.redaction import clean, redact
+from tocsin.web.auth import house_of
+from tocsin.web.problems import problem_of
+
+KEPT, KEPT_A_SECOND = 200, 20
+SENDERS, OTHERS = 100, "other addresses"
+BODY_BYTES, ALERTS, FIELDS, FIELD_CHARACTERS, REASON_CHARACTERS = 16_000, 20, 40, 500, 500
+REFUSED = 400
+_WORDS = r"token|secret|passw|credential|authorization|private|(?:routing|service|genie|api|integration)[_-]?key"
+_KEYS = re.compile(rf'(?i)("[\w.-]{{0,60}}(?:{_WORDS})[\w.-]{{0,60}}"\s*:\s*)"(?:[^"\\]|\\.)*"?')
+_PARAMETERS = re.compile(r"(?i)([?&](?:[a-z_.-]*(?:token|signature|secret|password)|key|sig)=)[^&\s\"'<>\\]+")
+_HIDDEN = "[redacted]"
+
+
+class Seen(Struct, frozen=True):
+    """One alert of a request and what came of it; `outcome` is a word of the receipt."""
+
+    alert: Alert
+    outcome: str
+    incident: int | None
+
+
+class Delivery(Struct, frozen=True):
+    """One request of a sender: what it brought, as far as it is kept, and the answer.
+
+    `size` and `total` are of the whole body and of all its alerts; `took` is seconds; `reason` says why it was refused.
+    """
+
+    id: int
+    at: datetime
+    sender: str
+    who: str
+    method: str
+    path: str
+    status: int
+    took: float
+    size: int = 0
+    total: int = 0
+    body: str = ""
+    seen: tuple[Seen, ...] = ()
+    reason: str = ""
+
+    @property
+    def refused(self) -> bool:
+        return self.status >= REFUSED
+
+    @property
+    def cut(self) -> bool:
+        """Whether the body is longer than what is kept of it."""
+        return self.size > BODY_BYTES
+
+
+class Tally(Struct):
+    """A sender's requests since the process began; `minutes` are the counts of the latest ones, newest last."""
+
+    requests: int = 0
+    alerts: int = 0
+    errors: int = 0
+    last_at: datetime | None = None
+    last_error_at: datetime | None = None
+    last_error: str = ""
+    last_status: int = 0
+    minute: datetime | None = None
+    minutes: deque[int] = deque(maxlen=60)
+
+    def in_last(self, length: timedelta, now: datetime) -> int:
+        """Requests in so many whole minutes before now, and the one that runs."""
+        if self.minute is None:
+            return 0
+        gone = max(int((now - self.minute) / timedelta(minutes=1)), 0)
+        wanted = int(length / timedelta(minutes=1)) - gone
+        return sum(islice(reversed(self.minutes), wanted)) if wanted > 0 else 0
+
+
+class _Note:
+    """What is learnt of a request while it is being answered."""
+
+    def __init__(self) -> None:
+        self.who = ""
+        self.alerts: Sequence[Alert] = ()
+        self.receipts: Sequence[Receipt] = ()
+
+
+_current: ContextVar[_Note | None] = ContextVar("delivery", default=None)
+
+
+def saw(alerts: Sequence[Alert], receipts: Sequence[Receipt]) -> None:
+    """Notes what the request that is being answered brought, and what came of it. Keeps references only."""
+    note = _current.get()
+    if note is not None:
+        note.alerts, note.receipts = alerts, receipts
+
+
+def came_from(who: str) -> None:
+    """Notes whose credential the request that is being answered carries: a name, never the credential."""
+    note = _current.get()
+    if note is not None:
+        note.who = who
+
+
+class Inspector:
+    """The latest requests, newest first, and a tally of each sender."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Delivery] = deque(maxlen=KEPT)
+        self._numbers = count(1)
+        self._second: datetime | None = None
+        self._in_second = 0
+        self.tallies: dict[str, Tally] = {}
+
+    def latest(self, *, sender: str = "", limit: int = KEPT, below: int | None = None) -> list[Delivery]:
+        """Newest first; `below` is the id to go on from."""
+        found = (d for d in reversed(self._kept) if not sender or d.sender == sender)
+        return list(islice((d for d in found if below is None or d.id < below), limit))
+
+    def delivery(self, id_: int) -> Delivery | None:
+        return next((d for d in self._kept if d.id == id_), None)
+
+    def watch(self, route: Route) -> Route:
+        """The same route, every request of it seen."""
+        return Route(route.path, self._watched(route.endpoint), methods=sorted(route.methods or ()), name=route.name)
+
+    def _watched(self, inner: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        @wraps(inner)
+        async def endpoint(request: Request) -> Response:
+            note = _Note()
+            token = _current.set(note)
+            begun = time.monotonic()
+            status, reason = 500, ""
+            try:
+                response = await inner(request)
+                status = response.status_code
+                reason = _said(response) if status >= REFUSED else ""
+            except Exception as exc:
+                problem = problem_of(exc)
+                status, reason = problem.status, problem.detail
+                raise
+            finally:
+                _current.reset(token)
+                delivery = Delivery(
+                    0, house_of(request).desk.now(), sender_of(request.url.path), note.who, request.method,
+                    request.url.path, status, time.monotonic() - begun, total=len(note.alerts), reason=reason,
+                )  # fmt: skip
+                body = getattr(request, "_body", b"")  # as far as it was read: nobody unknown is waited for
+                self.record(delivery, body, note.alerts, note.receipts)
+            return response
+
+        return endpoint
+
+    def record(self, delivery: Delivery, body: bytes, alerts: Sequence[Alert], receipts: Sequence[Receipt]) -> None:
+        """Counts a request that was answered, and keeps it unless this second has enough; its id is made here."""
+        self._count(delivery)
+        second = delivery.at.replace(microsecond=0)
+        self._in_second = self._in_second + 1 if second == self._second else 1
+        self._second = second
+        if self._in_second > KEPT_A_SECOND:
+            return
+        kept = replace(delivery, id=next(self._numbers), size=len(body), total=len(alerts))
+        outcomes = {receipt.fingerprint: receipt for receipt in receipts[:ALERTS]}
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self._keep, kept, body[:BODY_BYTES], tuple(alerts[:ALERTS]), outcomes)
+
+    def _count(self, delivery: Delivery) -> None:
+        sender, now = delivery.sender, delivery.at
+        if sender not in self.tallies and len(self.tallies) >= SENDERS:
+            sender = OTHERS  # anybody may ask for an address that nobody has
+        tally = self.tallies.setdefault(sender, Tally(minutes=deque(maxlen=60)))
+        tally.requests += 1
+        tally.alerts += delivery.total
+        tally.last_at, tally.last_status = now, delivery.status
+        minute = now.replace(second=0, microsecond=0)
+        passed = 60 if tally.minute is None else min(max(int((minute - tally.minute).total_seconds()) // 60, 0), 60)
+        tally.minutes.extend([0] * passed)
+        tally.minute = minute if tally.minute is None else max(minute, tally.minute)
+        tally.minutes[-1] += 1
+        if delivery.refused:
+            tally.errors += 1
+            tally.last_error_at, tally.last_error = now, _text(delivery.reason.encode())[:REASON_CHARACTERS]
+
+    def _keep(
+        self, delivery: Delivery, body: bytes, alerts: tuple[Alert, ...], receipts: dict[str, Receipt]
+    ) -> None:  # fmt: skip
+        """After the answer: what is shown later, short and without secrets."""
+        seen = []
+        for alert in alerts:
+            receipt = receipts.get(alert.fingerprint)
+            outcome, incident = (receipt.outcome, receipt.incident) if receipt else ("", None)
+            seen.append(Seen(_short(alert), outcome, incident))
+        reason = _text(delivery.reason.encode())[:REASON_CHARACTERS]
+        self._kept.append(replace(delivery, body=_text(body), seen=tuple(seen), reason=reason))
+
+
+def _said(response: Response) -> str:
+    """Why a sender was refused, as it was told."""
+    return bytes(getattr(response, "body", b""))[:FIELD_CHARACTERS].decode("utf-8", "replace")
+
+
+def sender_of(path: str) -> str:
+    """The sender's name, as the sources page calls it, of the address it posts to."""
+    if path.startswith("/api/v1/alerts/"):
+        return path.removeprefix("/api/v1/alerts/")[:80]
+    if path.startswith(("/v2/enqueue", "/generic/")):
+        return "pagerduty"
+    if "/heartbeats/" in path:
+        return "heartbeats"
+    return "prometheus" if path.startswith("/api/v2/alerts") else "opsgenie"
+
+
+def _text(body: bytes) -> str:
+    """The body as people may see it: no credential of the sender's, nor any other that it happens to carry."""
+    text = clean(body.decode("utf-8", "replace"))
+    return _PARAMETERS.sub(rf"\1{_HIDDEN}", redact(_KEYS.sub(rf'\1"{_HIDDEN}"', text)))
+
+
+def _short(alert: Alert) -> Alert:
+    return replace(
+        alert,
+        labels=_fields(alert.labels),
+        annotations=_fields(alert.annotations),
+        generator_url=_text(alert.generator_url[:FIELD_CHARACTERS].encode("utf-8", "replace")),
+        group=alert.group[:FIELD_CHARACTERS],
+    )
+
+
+def _fields(given: dict[str, str]) -> dict[str, str]:
+    """The first of them, their values short; those whose names speak of a secret without it."""
+    found = {}
+    for name, value in islice(given.items(), FIELDS):
+        whole = _text(f'{name}="{value[:FIELD_CHARACTERS]}"'.encode("utf-8", "replace"))
+        hidden = whole.startswith(f"{name}={_HIDDEN}")
+        found[name[:FIELD_CHARACTERS]] = _HIDDEN if hidden else whole[len(name) + 2 : -1]
+    return found
