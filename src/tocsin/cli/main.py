@@ -176,6 +176,21 @@ def oncall(
     raise typer.Exit(run(config, at=at, as_json=json))
 
 
+@app.command("signals")
+def signals_(
+    number: Annotated[int | None, typer.Argument(metavar="[SIGNAL]", help="One of them, whole.", min=1)] = None,
+    sender: Annotated[str, typer.Option(help="Only of this sender, e.g. alertmanager.")] = "",
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=200)] = 20,
+    json: Annotated[bool, typer.Option("--json", help="Print the server's JSON.")] = False,
+) -> None:
+    """List what senders sent lately and what came of it, and why."""
+    from tocsin.cli import signals
+
+    if number is not None:
+        raise typer.Exit(signals.show(number, as_json=json))
+    raise typer.Exit(signals.listing(sender=sender, limit=limit, as_json=json))
+
+
 @app.command("import")
 def import_(
     system: Annotated[str, typer.Argument(help="opsgenie, oncall (Grafana OnCall) or pagerduty.")],
