@@ -120,6 +120,9 @@ async def test_a_commander_stops_a_mitigation_and_its_outcome_is_unknown(world: 
     assert len(await plant.events(e.MitigationOutcomeUnknown)) == 1
     kept = [x for x in await plant.desk.evidence_of("1") if x.run == "mitigation 1"]
     assert [x.outcome for x in kept] == ["cancelled"]
+    assert approval.evidence == kept[0].id
+    settled = await plant.desk.settle("1", BEN, approval="1", outcome="failed", reason="looked")
+    assert settled.approvals[0].evidence == kept[0].id
 
 
 @pytest.mark.parametrize(

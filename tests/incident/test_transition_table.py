@@ -51,6 +51,7 @@ EVENTS: tuple[e.Event, ...] = (
     e.MitigationStarted("1"),
     e.MitigationFinished("1", "done", "exit code 0", "ev2"),
     e.MitigationOutcomeUnknown("1", "the server stopped"),
+    e.MitigationOutputKept("1", "ev3"),
     e.Mitigated("rolled back"),
     e.VerificationStarted("asked", AT, LATER, "2"),
     e.ResolveRequested(),

@@ -289,6 +289,15 @@ class Desk:
             for (p, step), choices in zip(wanted.values(), looked, strict=True)
         ]
 
+    async def outdated(self, ref: str, approval: str) -> str:
+        """Why a proposal cannot be approved any more, as the documents and the cluster are now; empty when it can."""
+        incident = await self.incident(ref)
+        found = incident.approval(approval)
+        if found is None:
+            raise NotFound(f"incident {incident.number} has no approval {approval!r}")
+        footing = await self._footing(incident, found.slug, found.values)
+        return mitigations.outdated(Context(self.now(), TOCSIN, self.policy_of(incident)), found, footing)
+
     async def _footing(self, incident: Incident, slug: str, values: Mapping[str, str]) -> Footing:
         """Where the mitigation would act now; nowhere when the values cannot be used anyway."""
         found = library.mitigation(self.policy_of(incident), slug)

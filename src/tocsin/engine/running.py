@@ -141,8 +141,10 @@ class StepWorker:
                 kept = _evidence(incident_id, of_mitigation(approval_id), approval.command, report)
                 ledger.tx.put_evidence(kept)
             if approval is not None and approval.status == "unknown" and outcome == "unknown":
+                if kept is not None:  # a person stopped it, which has been said
+                    ledger.append(incident, (e.MitigationOutputKept(approval_id, kept.id),), actor="tocsin")
                 ledger.tx.finish(item.id, owner=self._owner, state="done")
-                return  # a person stopped it, which has been said
+                return
             said = mitigations.finish(
                 incident, approval_id, outcome=outcome, reason=reason, evidence=kept.id if kept else None
             )

@@ -274,6 +274,14 @@ class MitigationFinished(_Event, frozen=True, tag="MitigationFinished"):
 class MitigationOutcomeUnknown(_Event, frozen=True, tag="MitigationOutcomeUnknown"):
     approval: str
     reason: str
+    evidence: str | None = None
+
+
+class MitigationOutputKept(_Event, frozen=True, tag="MitigationOutputKept"):
+    """What a mitigation that a person stopped had printed by then."""
+
+    approval: str
+    evidence: str
 
 
 # The end
@@ -354,9 +362,9 @@ Event: TypeAlias = (
     | Noted | FactRecorded | Paged | ContactTried | RungPassed | Informed | MessageDelivered | MessageFailed | Posted
     | UpdateReminded | StatusPublished | RunStarted | StepFinished | RunFinished | Answered | MitigationProposed
     | MitigationApproved | GlassBroken | MitigationRejected | ApprovalExpired | MitigationStarted | MitigationFinished
-    | MitigationOutcomeUnknown | Mitigated | VerificationStarted | ResolveRequested | VerificationFailed
-    | VerificationPassed | ChecklistTicked | Resolved | Reopened | ActionItemAdded | ActionItemDone | TaskReminded
-    | Closed
+    | MitigationOutcomeUnknown | MitigationOutputKept | Mitigated | VerificationStarted | ResolveRequested
+    | VerificationFailed | VerificationPassed | ChecklistTicked | Resolved | Reopened | ActionItemAdded
+    | ActionItemDone | TaskReminded | Closed
 )  # fmt: skip
 
 

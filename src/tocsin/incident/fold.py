@@ -260,12 +260,18 @@ def _(event: e.MitigationStarted, i: Incident, entry: e.Entry) -> Changes:
 
 @_changes.register
 def _(event: e.MitigationFinished, i: Incident, entry: e.Entry) -> Changes:
-    return _end_approval(i, event.approval, entry, status=event.outcome, reason=event.reason, evidence=event.evidence)
+    kept = {} if event.evidence is None else {"evidence": event.evidence}  # settled by a person: what it printed stays
+    return _end_approval(i, event.approval, entry, status=event.outcome, reason=event.reason, **kept)
 
 
 @_changes.register
 def _(event: e.MitigationOutcomeUnknown, i: Incident, entry: e.Entry) -> Changes:
-    return _end_approval(i, event.approval, entry, status="unknown", reason=event.reason)
+    return _end_approval(i, event.approval, entry, status="unknown", reason=event.reason, evidence=event.evidence)
+
+
+@_changes.register
+def _(event: e.MitigationOutputKept, i: Incident, entry: e.Entry) -> Changes:
+    return {"approvals": _on_approval(i, event.approval, lambda a: replace(a, evidence=event.evidence))}
 
 
 @_changes.register

@@ -195,7 +195,7 @@ def finish(
         named = found.action if found else f"approval {approval}"
         return (e.Noted(f"A late result of {named}: {outcome}: {reason}".rstrip(": ")),)
     if outcome == "unknown":
-        return (e.MitigationOutcomeUnknown(approval, reason),)
+        return (e.MitigationOutcomeUnknown(approval, reason, evidence),)
     return (e.MitigationFinished(approval, outcome, reason, evidence),)
 
 

@@ -338,6 +338,11 @@ def _(event: e.MitigationOutcomeUnknown, entry: e.Entry, incident: Incident | No
     return f"Nobody knows whether {_action(incident, event.approval)} took effect{_because(event.reason)}"
 
 
+@_said.register
+def _(event: e.MitigationOutputKept, entry: e.Entry, incident: Incident | None) -> str:
+    return f"What {_action(incident, event.approval)} had printed until it was stopped is kept"
+
+
 # The end
 
 

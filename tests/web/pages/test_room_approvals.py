@@ -18,6 +18,7 @@ from tocsin.incident.mitigations import Footing
 from tocsin.incident.policy import Role
 from tocsin.procedures.chart import svg
 from tocsin.runbook.reader import read
+from tocsin.web.pages import standing
 
 ROOM = "/incidents/1"
 PODS = ("backend-6d4f-abcde", "backend-6d4f-fghij")
@@ -78,6 +79,23 @@ async def test_a_changed_target_is_refused_with_the_reason(site: Any, browse: An
     assert "generation 8" in shown(answer)
     assert site.runner.ran == []
     assert (await ana.send(f"{ROOM}/propose", mitigation="rollback")).status_code == 303
+
+
+async def test_a_changed_target_is_said_before_anybody_approves(
+    site: Any, browse: Any, shown: Any, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "FRESH_SECONDS", 0.0)
+    await site.declare(service="backend")
+    ana = await browse()
+    await ana.send(f"{ROOM}/propose", mitigation="rollback")
+    page = await ana.get(ROOM)
+    asks = f"{ROOM}/standing?approval=1"
+    assert f'hx-get="{asks}"' in page.text
+    assert shown(await ana.get(asks)) == ""
+    cluster.generation = 8
+    assert "it was deployment/backend in production, generation 7" in shown(await ana.get(asks))
+    assert (await ana.get(f"{ROOM}/standing?approval=9")).status_code == 404
+    assert (await site.shown())["approvals"][0]["status"] == "pending"
 
 
 async def test_what_the_tree_proposes_is_bound_to_where_it_acts_too(site: Any, browse: Any, cluster: Any) -> None:

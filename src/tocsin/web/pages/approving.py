@@ -35,6 +35,8 @@ async def ask(request: Request, house: Here, ticket: str) -> Response:
         return error_page(request, GONE, "Gone", _OLD)
     said, incident, approval = found
     trouble = "" if approval.status == "pending" else f"This proposal is {approval.status} already."
+    if not trouble and (why := await house.desk.outdated(incident.id, approval.id)):
+        trouble = f"This cannot be approved any more: {why}. Propose it again."
     return _page(request, house, said, incident, trouble=trouble)
 
 

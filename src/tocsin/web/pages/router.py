@@ -20,6 +20,7 @@ from tocsin.web.pages import (
     room,
     runbook,
     signing_in,
+    standing,
     status,
 )
 from tocsin.web.pages.rendering import STATIC
@@ -40,9 +41,10 @@ class Assets(StaticFiles):
 def mount(app: FastAPI, house: House) -> None:
     """Adds the pages to the app, whose `state.house` they read."""
     app.state.house = house
+    app.state.standing = standing.Standing()
     for part in (
         incidents, room, choosing, acting, acknowledging, approving, signing_in, oncall, runbook, postmortems, status,
-        reporting,
+        reporting, standing,
     ):  # fmt: skip
         app.include_router(part.router)
     app.mount("/static", Assets(directory=STATIC), name="static")
