@@ -36,6 +36,10 @@ class Connection:
             raise RuntimeError(f"{status}: {body[:300]!r}")
         return seconds
 
+    def drop(self) -> None:
+        """Lets go of the connection at once, whatever was under way."""
+        self._writer.transport.abort()
+
     async def close(self) -> None:
         self._writer.close()
         await self._writer.wait_closed()
