@@ -193,6 +193,15 @@ def test_a_tool_that_is_missing_is_named_with_its_line(examine: Examine, monkeyp
     assert "runbook.md:" in said
 
 
+def test_where_a_runner_does_the_steps_no_tool_is_looked_for_here(
+    examine: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    _, said = examine('[runner]\nwhere = "remote"\n')
+    assert "steps run by `tocsin runner`" in said
+    assert "not on PATH" not in said
+
+
 def test_programs_are_those_that_start_here() -> None:
     text = """# R
 ## Investigation
