@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from bench import checking, commandline, deciding, decoding, due, ingest, paging, room, starting, steps
+from bench import checking, commandline, deciding, decoding, due, ingest, outage, paging, room, starting, steps
 from bench.figures import Figure, table
 
 MEASURES: Mapping[str, Callable[[], list[Figure]]] = {
@@ -22,6 +22,7 @@ MEASURES: Mapping[str, Callable[[], list[Figure]]] = {
     "due": due.measure,
     "steps": steps.measure,
     "deciding": deciding.measure,
+    "outage": outage.measure,
 }
 
 

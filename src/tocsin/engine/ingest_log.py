@@ -136,8 +136,9 @@ class Spooled(Direct, Generic[R]):
         self._log = kept_in
         self._on_trouble = on_trouble
         self._reason = "alerts are left from before the restart"
-        self._refusing = False
+        self._refusing = kept_in.waiting > 0
         self._in_use = asyncio.Event()
+        self._closing: asyncio.Event | None = None
         self._pending: list[tuple[Arrived, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
         self._place: str | None = None
@@ -153,6 +154,8 @@ class Spooled(Direct, Generic[R]):
         return self._log.size
 
     async def take(self, alerts: Sequence[Alert], notes: Mapping[str, str] = NO_NOTES) -> list[Receipt]:
+        while self._closing is not None:
+            await self._closing.wait()
         if not self._in_use.is_set():
             try:
                 return await super().take(alerts, notes)
@@ -230,13 +233,31 @@ class Spooled(Direct, Generic[R]):
             if self._place:
                 await asyncio.to_thread(self._log.resume, self._place)
         records = await asyncio.to_thread(self._log.read, BITE_BYTES)
-        if records:
+        if records and (self._refusing or sum(record.count for record in records) < self._log.waiting):
             await self._take_in(records)
-        elif not (self._log.waiting or self._pending or self._writing):
-            self._in_use.clear()  # nothing is awaited between the look and this: whoever comes now finds it settled
-            self._refusing = False
-            self._on_trouble(TROUBLE, None)
-            log.info("spool_drained")
+            return
+        # The last bite, and the database takes what it is given: whoever comes now waits for it. Under a steady stream
+        # there would always be one more.
+        closing = self._closing = asyncio.Event()
+        try:
+            await self._finish(records)
+        finally:
+            self._closing = None
+            closing.set()
+
+    async def _finish(self, records: Sequence[R]) -> None:
+        """Takes in what is left and goes back to taking alerts straight into the database."""
+        while records:
+            await self._take_in(records)
+            if self._writing is not None:
+                await self._writing
+            records = await asyncio.to_thread(self._log.read, BITE_BYTES)
+        if self._pending or self._writing is not None:
+            return
+        self._in_use.clear()
+        self._refusing = False
+        self._on_trouble(TROUBLE, None)
+        log.info("spool_drained")
 
     async def _take_in(self, records: Sequence[R]) -> None:
         for bite in _bites(records):
