@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from tocsin.runbook.mending import mend
 from tocsin.runbook.model import Leaf, Question, Runbook
 from tocsin.runbook.reader import read
 
@@ -285,3 +286,61 @@ def test_a_drawing_that_is_no_tree_of_yes_and_no_is_said_and_not_read(drawing: s
     reading = read(f"## Decision tree\n\n{drawing}\n", file="runbook.md")
     assert reading.runbook.decision_tree is None
     assert "R307" in {finding.code for finding in reading.findings}
+
+
+def test_messages_in_one_fence_are_told_apart_by_their_names() -> None:
+    text = "## Templates\n```\n**First word:**\nAbout [what].\n---\n**Over:**\n[what] is over.\n```\n"
+    assert [(t.name, t.body, t.line) for t in book(text).templates] == [
+        ("First word", "About [what].", 3),
+        ("Over", "[what] is over.", 6),
+    ]
+
+
+def test_a_rule_within_one_message_cuts_nothing() -> None:
+    assert [t.name for t in book("## Templates\n### Mail\n```\nDear [who],\n---\nYours, Ops\n```\n").templates] == [
+        "Mail"
+    ]
+
+
+def said(text: str, code: str) -> list[int]:
+    """The lines of the findings of that kind."""
+    return [found.line for found in read(text, file="runbook.md").findings if found.code == code]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (
+            LEVELS + "### Response Times\n- P1: 5 min\n- P2: 1 hour\n\n"
+            "## SLA\n| Level | Response SLA |\n|--|--|\n| P1 | 10 min |",
+            [15],
+        ),
+        (LEVELS + "### Response Times\n- P1: 5 min\n\n## SLA\n| Level | Response SLA |\n|--|--|\n| P1 | 300 s |", []),
+        (
+            "## Severity\n| Level | Response Time |\n|--|--|\n| P1 | 5 min |\n| P2 | 1 h |\n"
+            "## Escalation\n| Level | Initial Response | L2 |\n|--|--|--|\n| P1 | Immediate | 1 hour |",
+            [9],
+        ),
+        (
+            "## Escalation\n1. Team lead (15 min)\n2. CTO (1 hour)\n"
+            "### Escalation ladder\n1. Lead (5 min)\n2. CTO (2 hours)",
+            [6],
+        ),
+        (LEVELS + "## Updates\n- P1: every 15 min\n\n## Status updates\n- P1: hourly", [12]),
+        (LEVELS + "## Updates\n| Level | Frequency |\n|--|--|\n| P1 | 15 min |\n| P1 | 1 hour |", []),
+    ],
+)
+def test_what_is_said_twice_and_differently_is_told_at_the_second_place(text: str, lines: list[int]) -> None:
+    assert said(text, "R006") == lines
+
+
+def test_a_matrix_of_impact_and_urgency_is_told_and_not_followed() -> None:
+    matrix = "## Priority\n| Impact | High urgency | Low urgency |\n|--|--|--|\n| All | P1 | P2 |\n| One | P2 | P3 |\n"
+    assert said(matrix, "R007") == [2]
+    assert said(LEVELS, "R007") == []
+
+
+def test_an_escaped_fence_is_told_and_mended() -> None:
+    text = "## Checks\n\\`\\`\\`bash\nkubectl get pods\n\\`\\`\\`\n"
+    assert said(text, "R014") == [2]
+    assert mend(text, file="runbook.md").text == "## Checks\n```bash\nkubectl get pods\n```\n"

@@ -48,14 +48,36 @@ def cadence(document: Document, defined: levels.Scale) -> tuple[tuple[Cadence, .
             elif defined.names and name not in defined.names:
                 said.append(_undefined(document, name, line))
             else:
-                rules.setdefault(name, Cadence(name, every, line))
+                earlier = rules.setdefault(name, Cadence(name, every, line))
+                if earlier.every != every and not _in_table(document, line):
+                    said.append(_contradicted(document, Cadence(name, every, line), earlier))
     if not rules and not general:
         for text, line in _points(document):
             stated = _interval(text) if _UPDATING.search(plain(text)) and not levels.mentions(text, defined) else None
             if stated:
                 general.setdefault(stated, Cadence(None, stated, line))
+    for rule in general.values() if rules and len(general) == 1 else ():
+        other = next((own for own in rules.values() if own.every != rule.every), None)
+        if other is not None and not _in_table(document, rule.line):
+            said.append(_contradicted(document, rule, other))
     found = tuple(rules.values()) or (tuple(general.values()) if len(general) == 1 else ())
     return found, said if found else [*said, findings.absent(findings.NO_CADENCE)]
+
+
+def _in_table(document: Document, line: int) -> bool:
+    """Whether the line is a row: the rows of one table are for different people."""
+    return document.source(line).lstrip().startswith("|")
+
+
+def _contradicted(document: Document, rule: Cadence, used: Cadence) -> Finding:
+    every, often = durations.words(rule.every), durations.words(used.every)
+    whose = f"in {rule.severity}" if rule.severity else "in every severity"
+    message = (
+        f"updates every {every} {whose} here, and every {often} in {used.severity} by line {used.line}, which is used"
+    )
+    return findings.at(
+        findings.CONTRADICTED, (rule.line, document.column(rule.line, "")), f"{message}, which is used", "Keep one."
+    )
 
 
 def channels(document: Document) -> tuple[Audience, ...]:

@@ -51,6 +51,7 @@ def read(document: Document, known: levels.Scale) -> tuple[tuple[Rung, ...], lis
         rung.severity: rung for rung in reversed(ordered) if rung.severity and rung.severity not in known.names
     }
     said += _never(document, ordered, {found.line for found in said})
+    said += _contradicted(document, ordered)
     if known.names:
         said += [_undefined(document, name, rung.line) for name, rung in undefined.items()]
     return ordered, said if ordered else [*said, findings.absent(findings.NO_ESCALATION)]
@@ -69,6 +70,23 @@ def _table(document: Document, section: Section, table: Table, known: levels.Sca
         named = next((named for title in section.trail if (named := levels.mentions(title, known))), ())
         return (rungs, said) if rungs else (_by_role(table, known) or _by_condition(table, known, named), said)
     return [], []
+
+
+def _contradicted(document: Document, rungs: tuple[Rung, ...]) -> list[Finding]:
+    """A finding for each rung that comes at another time than the same role of the same severity did above it."""
+    first: dict[tuple[str | None, str], Rung] = {}
+    said = []
+    for rung in rungs:
+        if rung.after is None:
+            continue
+        earlier = first.setdefault((rung.severity, " ".join(sorted(set(rung.to.casefold().split())))), rung)
+        if earlier.after is not None and earlier.after != rung.after and rung.after and earlier.after:
+            when, before = durations.words(rung.after), durations.words(earlier.after)
+            whose = f"{rung.severity}: " if rung.severity else ""
+            message = f"{whose}{rung.to} is paged after {when} here and after {before} by line {earlier.line}"
+            place = (rung.line, document.column(rung.line, rung.to))
+            said.append(findings.at(findings.CONTRADICTED, place, message, "Keep one time for each role."))
+    return said
 
 
 def _never(document: Document, rungs: tuple[Rung, ...], told: set[int]) -> list[Finding]:

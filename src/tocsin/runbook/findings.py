@@ -59,6 +59,20 @@ CONTRADICTED = Code(
     "A level's response time or escalation is written in two places that do not agree, in this document or in one that "
     "it links to. The first one is used; nobody can tell which was meant. Say it once, and point to it.",
 )
+WEIGHED = Code(
+    "R007",
+    Level.INFO,
+    "a matrix of impact and urgency is left to a person",
+    "Tocsin opens an incident with the severity that its alert, or a person, gives it, and computes none. The matrix "
+    "stays in the document for whoever decides.",
+)
+ESCAPED_FENCE = Code(
+    "R014",
+    Level.WARNING,
+    "a code fence whose marks are escaped",
+    "With a backslash before each mark a line opens no fence: what follows is text, and nothing in it can be run or "
+    "sent. Take the backslashes out.",
+)
 NOT_A_TABLE = Code(
     "R010",
     Level.ERROR,
@@ -199,10 +213,12 @@ CATALOGUE: tuple[Code, ...] = (
     UNKNOWN_SEVERITY,
     RANGE,
     CONTRADICTED,
+    WEIGHED,
     NOT_A_TABLE,
     SURPLUS_CELLS,
     CUT_COMMAND,
     OPEN_FENCE,
+    ESCAPED_FENCE,
     NO_ESCALATION,
     UNTIMED_RUNG,
     NO_CADENCE,

@@ -19,6 +19,7 @@ from tocsin.runbook.reader import read
 _FENCE = re.compile(r"(?P<indent>\s*)(?:`{3,}|~{3,})")
 _TERMINAL = re.compile(r"(?P<before>\bexec\b[^|;&]*?)\s(?:-it|-ti|-i -t|-t -i)(?=\s)")
 _PROMPT = re.compile(r"(?P<indent>\s*)\$ ")
+_ESCAPED = re.compile(r"\s*(?:\\`){3}\s*\w*\s*")
 _PASSES = 5  # a mended table may show a cut command, a mended fence a prompt
 _MOST = 100  # mends tried one by one, each at the cost of a reading; a document with more is mended by running again
 
@@ -118,6 +119,13 @@ def _pipes(lines: list[str], found: Finding) -> Iterator[tuple[int, str]]:
         yield found.line - 1, "`".join(inside)
 
 
+def _escapes(lines: list[str], found: Finding) -> Iterator[tuple[int, str]]:
+    """Every line that is nothing but escaped marks (and a language) with its marks; none when they do not pair."""
+    marked = [at for at, line in enumerate(lines) if _ESCAPED.fullmatch(line)]
+    if len(marked) % 2 == 0 and found.line - 1 in marked:
+        yield from ((at, lines[at].replace("\\`", "`")) for at in marked)
+
+
 def _prompts(lines: list[str], found: Finding) -> Iterator[tuple[int, str]]:
     """The commands of the fence without `$ `; a fence with lines that carry none may show output, and stays."""
     at = found.line - 1
@@ -151,6 +159,7 @@ _MENDS: dict[str, Callable[[list[str], Finding], Iterator[tuple[int, str]]]] = {
     findings.SURPLUS_CELLS.code: _pipes,
     findings.CUT_COMMAND.code: _pipes,
     findings.NO_ENVIRONMENT.code: _exports,
+    findings.ESCAPED_FENCE.code: _escapes,
     "S003": _prompts,
     "S009": _terminal,
 }

@@ -26,6 +26,10 @@ _FIELD = re.compile(
 )
 _CONTACTS = re.compile(r"contact|on-?call|directory|roster|rotation|hand-?(?:off|over)|schedule", re.IGNORECASE)
 _BLANK = re.compile(r"(?<!!)\[[^\[\]\n]{2,80}\](?![(\[:])|(?<![{$])\{\{?[^{}\n]{1,80}\}|<[A-Za-z][\w -]{0,40}>")
+_RULE = re.compile(r"^[ \t]*(?:-{3,}|={3,}|\*{3,})[ \t]*$", re.MULTILINE)
+_OPENS = re.compile(
+    r"\s*(?:\*\*(?P<bold>[^*\n]+)\*\*:?|#+ (?P<headed>[^\n]+)|(?P<bare>[A-Z][\w /-]{2,40}):)[ \t]*(?:\n|$)"
+)
 _DRAWING = re.compile(r"[─│┌┐└┘├┤▼▲▶]")
 
 
@@ -60,7 +64,7 @@ def _messages(section: Section, part: Part) -> Iterator[Template]:
     near = (bool(about) and not _CONTACTS.search(about)) or bool(_NAMED.search(part.label))
     for block in part.blocks:
         if near and _is_message(block):
-            yield _template(part, section, block)
+            yield from _several(block) or [_template(part, section, block)]
         elif isinstance(block, Items):
             for item in block.items:
                 named = plain(item.text)
@@ -69,6 +73,26 @@ def _messages(section: Section, part: Part) -> Iterator[Template]:
                         _SENDS.fullmatch(named) or (_TELLS.search(named) and _blanks(inner) > 1)
                     ):
                         yield _filled(unnumbered(named).rstrip(": "), inner, item.line)
+
+
+def _several(block: object) -> list[Template]:
+    """The messages of a fence that holds more than one: cut at its rules (`---`), each opening with a line that names
+    it (`**Update:**`, `# Update`, `Update:`). Empty when a piece has no name: it may be the rule of one message."""
+    if not isinstance(block, Code):
+        return []
+    pieces, at = [], block.body_line
+    for piece in _RULE.split(block.text):
+        pieces.append((at + len(piece) - len(piece.lstrip("\n")), piece.strip("\n")))
+        at += piece.count("\n")
+    named = [(_OPENS.match(piece), piece, line) for line, piece in pieces if piece.strip()]
+    if len(named) < 2 or not all(opening for opening, _, _ in named):
+        return []
+    found = []
+    for opening, piece, line in named:
+        body = piece[opening.end() :].strip("\n") if opening else piece
+        name = next(told for told in opening.groups() if told) if opening else ""
+        found.append(Template(without_parentheses(plain(name)).rstrip(": "), fields(body), body, line))
+    return found if all(template.body.strip() for template in found) else []
 
 
 def fields(body: str) -> tuple[str, ...]:

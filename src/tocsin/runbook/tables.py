@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
-from tocsin.runbook import columns, findings
+from tocsin.runbook import columns, findings, levels
 from tocsin.runbook.document import Code, Document, Paragraph, Table, is_delimiter, split_cells, walk
 from tocsin.runbook.model import Finding
+from tocsin.runbook.wording import plain
+
+_ESCAPED = re.compile(r"\s*(?:\\`){3}")
+_CELL = 4  # words of a cell that is nothing but a level: `P1 - Critical`
 
 
 def check(document: Document) -> list[Finding]:
@@ -17,8 +22,10 @@ def check(document: Document) -> list[Finding]:
             match block:
                 case Table():
                     said += _rows(document, block)
+                    said += _weighed(document, block)
                 case Paragraph():
                     said += _lost_table(document, block)
+                    said += _escaped_fence(document, block)
                 case Code(closed=False):
                     said.append(_open_fence(document, block))
                 case _:
@@ -43,6 +50,34 @@ def _rows(document: Document, table: Table) -> list[Finding]:
             message += f"the last {row.surplus} are lost"
             said.append(findings.at(findings.SURPLUS_CELLS, place, message, "Write a pipe inside a cell as `\\|`."))
     return said
+
+
+def _weighed(document: Document, table: Table) -> list[Finding]:
+    """What is said of a table that weighs one thing against another into a level: words along its sides, levels in its
+    cells."""
+    inner = [cell for row in table.rows for cell in row.cells[1:] if plain(cell)]
+    sides = [*table.header[1:], *(row.cells[0] for row in table.rows)]
+    if len(table.header) < 3 or not inner or not all(_is_code(cell) for cell in inner):
+        return []
+    if any(_is_code(side) for side in sides) or len({plain(cell) for cell in inner}) < 2:
+        return []
+    message = "this matrix is not followed: an incident has the severity that its alert or a person gives it"
+    return [findings.at(findings.WEIGHED, (table.line, document.column(table.line, "|")), message)]
+
+
+def _is_code(cell: str) -> bool:
+    name = levels.leading(cell)
+    return name is not None and any(character.isdigit() for character in name) and len(plain(cell).split()) <= _CELL
+
+
+def _escaped_fence(document: Document, paragraph: Paragraph) -> list[Finding]:
+    lines = (paragraph.line + offset for offset in range(paragraph.text.count("\n") + 1))
+    found = [line for line in lines if _ESCAPED.match(document.source(line))]
+    hint = "Write ``` without backslashes, here and where the fence ends."
+    message = "these marks are escaped and open no fence; what follows is text"
+    return [
+        findings.at(findings.ESCAPED_FENCE, (line, document.column(line, "\\")), message, hint) for line in found[:1]
+    ]
 
 
 def _pipe_in_code(source: str) -> int | None:
