@@ -1,6 +1,7 @@
 """One practice production for the tests that only look, and the recorded answers of the real programs."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,14 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
         yield started
 
 
-@pytest.fixture(scope="session")
-def sh(production: Production) -> Callable[[str], Answer]:
-    """A step's shell in the shared production."""
-    return production.run
+@pytest.fixture(scope="session", params=["kubectl", "stand-in"])
+def sh(request: pytest.FixtureRequest, production: Production) -> Callable[[str], Answer]:
+    """A step's shell in the shared production, with the real kubectl and with the stand-in for it."""
+    if request.param == "kubectl":
+        if shutil.which("kubectl") is None:
+            pytest.skip("needs kubectl on PATH")
+        return production.run
+    folder = production.state_dir / "without-kubectl"
+    folder.mkdir()
+    production.write_stand_in(folder)
+    return lambda command: production.run(f"export PATH={folder}:$PATH; {command}")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tocsin.lab.kube.failures import ApiError
+from tocsin.lab.kube.selectors import labels_match
 from tocsin.lab.kubectl.formats import age, as_yaml, json_path, table
-from tocsin.lab.kubectl.get import selected
 from tocsin.lab.kubectl.options import KubectlError, parse, seconds
 from tocsin.lab.production import Answer, Production
 
@@ -204,10 +205,18 @@ def test_ages_are_written_as_kubernetes_writes_them(lived: int, shown: str) -> N
         ("app!=x", True),
         ("tier", False),
         ("!tier", True),
+        ("app in (x, backend)", True),
+        ("app notin (backend),!tier", False),
+        ("app=backend,tier notin (x)", True),
     ],
 )
 def test_selectors_choose_by_labels(selector: str, met: bool) -> None:
-    assert selected({"app": "backend"}, selector) is met
+    assert labels_match({"app": "backend"}, selector) is met
+
+
+def test_a_selector_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(ApiError, match="unable to parse requirement"):
+        labels_match({}, "app=(")
 
 
 def test_json_paths_walk_lists_and_names() -> None:

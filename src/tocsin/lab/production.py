@@ -363,12 +363,16 @@ class Production:
     def _write_kubectl(self) -> None:
         """The configuration; and the stand-in for kubectl where there is none."""
         if shutil.which("kubectl") is None:
-            command = [*lifeline.python_command("tocsin.lab.kubectl"), f"http://127.0.0.1:{self.api_port}"]
-            script = self.state_dir / "bin" / "kubectl"
-            script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
-            script.chmod(0o755)
+            self.write_stand_in(self.state_dir / "bin")
         self.kubeconfig.write_text(kubeconfig(self.api_port, self.namespace), encoding="utf-8")
         self.kubeconfig.chmod(0o600)
+
+    def write_stand_in(self, folder: Path) -> None:
+        """Put the stand-in for kubectl into a folder."""
+        command = [*lifeline.python_command("tocsin.lab.kubectl"), f"http://127.0.0.1:{self.api_port}"]
+        script = folder / "kubectl"
+        script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
+        script.chmod(0o755)
 
     def __enter__(self) -> Self:
         self.start()

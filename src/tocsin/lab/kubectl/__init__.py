@@ -1,32 +1,27 @@
-"""The stand-in for `kubectl`: the verbs a runbook uses, against the practice cluster, in kubectl's own words.
+"""The stand-in for `kubectl` where there is none: the verbs a runbook uses, in kubectl's own words, at the same API.
 
 It must start fast, so that only light modules of the standard library are imported. It is no general kubectl: what
 it does not know it refuses, with exit code 1.
 """
 
 import os
-import socket
 import sys
-import time
-from pathlib import Path
 
-from tocsin.lab.errors import LabError
 from tocsin.lab.kubectl import change
-from tocsin.lab.kubectl.container import execute
+from tocsin.lab.kubectl.client import Cluster
 from tocsin.lab.kubectl.describe import describe
 from tocsin.lab.kubectl.get import get, top
-from tocsin.lab.kubectl.logs import logs
+from tocsin.lab.kubectl.logs import execute, logs
 from tocsin.lab.kubectl.options import KubectlError, Options, parse
-from tocsin.lab.state import Cluster, load
 
 CONTEXT = "production"
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command; `arguments` are the cluster's directory and what was typed. Gives the exit code."""
-    state_dir, typed = Path(arguments[0]), arguments[1:]
+    """Run one command; `arguments` are the server's address and what was typed. Gives the exit code."""
+    address, typed = arguments[0], arguments[1:]
     try:
-        return _run(parse(typed), state_dir)
+        return _run(parse(typed), Cluster(address))
     except KubectlError as exc:
         print(exc, file=sys.stderr)
         return exc.code
@@ -37,7 +32,7 @@ def main(arguments: list[str]) -> int:
         return 130
 
 
-def _run(options: Options, state_dir: Path) -> int:
+def _run(options: Options, cluster: Cluster) -> int:
     verb = options.words[0] if options.words else ""
     if not verb or options.has("help"):
         print(_HELP)
@@ -51,55 +46,32 @@ def _run(options: Options, state_dir: Path) -> int:
     if verb == "version" and options.has("client"):
         print(_CLIENT_VERSION)
         return 0
-    cluster = _connect(state_dir)
-    changes = {"rollout": change.roll, "scale": change.scale, "set": change.set_image, "delete": change.delete}
-    reads = {"get": get, "describe": describe, "top": top, "exec": execute, "auth": _auth}
-    if verb in changes:
-        return changes[verb](options, state_dir)
-    if verb in reads:
-        return reads[verb](cluster, options)
-    if verb == "logs":
-        return logs(cluster, options, state_dir)
-    if verb == "version":
-        print(f"{_CLIENT_VERSION}\nServer Version: v1.32.4")
-        return 0
-    if verb == "cluster-info":
-        print(f"Kubernetes control plane is running at http://127.0.0.1:{cluster['port']}")
-        return 0
-    raise KubectlError(f'error: unknown command "{verb}" for "kubectl"')
+    verbs = {
+        "get": get, "describe": describe, "top": top, "exec": execute, "logs": logs, "auth": _auth,
+        "rollout": change.roll, "scale": change.scale, "set": change.set_image, "delete": change.delete,
+        "cordon": change.cordon, "uncordon": change.cordon, "version": _version, "cluster-info": _info,
+    }  # fmt: skip
+    if verb not in verbs:
+        raise KubectlError(f'error: unknown command "{verb}" for "kubectl"')
+    return verbs[verb](cluster, options)
 
 
-def _connect(state_dir: Path) -> Cluster:
-    """The cluster, if it runs.
-
-    Raises:
-        KubectlError: nothing listens, in the words of a refused connection.
-    """
-    try:
-        cluster = load(state_dir)
-    except LabError:
-        raise _refused("localhost:8080") from None
-    try:
-        socket.create_connection(("127.0.0.1", cluster["port"]), timeout=5).close()
-    except OSError:
-        raise _refused(f"127.0.0.1:{cluster['port']}") from None
-    return cluster
+def _version(cluster: Cluster, _options: Options) -> int:
+    print(f"{_CLIENT_VERSION}\nServer Version: {cluster.get('/version')['gitVersion']}")
+    return 0
 
 
-def _refused(address: str) -> KubectlError:
-    stamp = time.strftime("%m%d %H:%M:%S", time.gmtime()) + f".{time.time_ns() // 1000 % 1_000_000:06d}"
-    problem = f'Get \\"http://{address}/api?timeout=32s\\": dial tcp {address}: connect: connection refused'
-    where = f'E{stamp} {os.getpid():>7} memcache.go:265] "Unhandled Error"'
-    line = f'{where} err="couldn\'t get current server API group list: {problem}"'
-    end = f"The connection to the server {address} was refused - did you specify the right host or port?"
-    return KubectlError("\n".join([line] * 5 + [end]))
+def _info(cluster: Cluster, _options: Options) -> int:
+    cluster.get("/version")
+    print(f"Kubernetes control plane is running at http://{cluster.named}")
+    return 0
 
 
 def _config(options: Options) -> int:
     if options.words[1:] in (("current-context",), ("get-contexts",)):
         if options.words[1] == "get-contexts":
-            print("CURRENT   NAME         CLUSTER    AUTHINFO   NAMESPACE")
-            print("*         production   practice   practice   ")
+            print("CURRENT   NAME         CLUSTER      AUTHINFO   NAMESPACE")
+            print("*         production   production   practice   production")
         else:
             print(CONTEXT)
         return 0
@@ -111,11 +83,16 @@ def _config(options: Options) -> int:
     raise KubectlError(f'error: unknown command "config {" ".join(options.words[1:])}"')
 
 
-def _auth(_cluster: Cluster, options: Options) -> int:
-    """`auth can-i`: yes to all that the stand-in can do, no to the rest."""
+def _auth(cluster: Cluster, options: Options) -> int:
+    """`auth can-i`, as the server reviews it."""
     if options.words[1:2] != ("can-i",) or len(options.words) < 3:
         raise KubectlError("error: you must specify two arguments: verb resource or verb resource/resourceName")
-    allowed = options.words[2] in ("get", "list", "watch", "create", "update", "patch", "delete", "*")
+    resource = options.words[3].partition("/")[0] if len(options.words) > 3 else "pods"
+    kind = cluster.kind(resource)
+    wish = {"verb": options.words[2], "resource": kind.plural, "group": kind.group, "namespace": options.namespace}
+    body = {"kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": wish}}
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    allowed = cluster.change("POST", path, body, "application/json")["status"]["allowed"]
     if not options.has("quiet"):
         print("yes" if allowed else "no")
     return 0 if allowed else 1
@@ -126,5 +103,5 @@ _HELP = """kubectl controls the Kubernetes cluster manager: a stand-in for the p
 
  get, describe, logs, top     look
  rollout, scale, set image    change a deployment
- delete pod, exec             act on a pod
+ delete, exec, cordon         act on pods and nodes
  auth can-i, config, version, cluster-info"""

@@ -1,14 +1,15 @@
-"""`kubectl describe` for pods, deployments and nodes, in the layout of the real one."""
+"""`kubectl describe` for pods, deployments and nodes, in the layout of the real one; of others their YAML."""
 
 import sys
 import time
+from datetime import datetime
 
-from tocsin.lab import rollout
-from tocsin.lab.kubectl.formats import age, indented
-from tocsin.lab.kubectl.get import select, status
-from tocsin.lab.kubectl.objects import Object, resource, uid
+from tocsin.lab.kubectl.client import Cluster, Kind, Object
+from tocsin.lab.kubectl.formats import age, as_yaml, indented
+from tocsin.lab.kubectl.get import asked, select
 from tocsin.lab.kubectl.options import KubectlError, Options
-from tocsin.lab.state import Cluster, Node, Pod
+
+REVISION = "deployment.kubernetes.io/revision"
 
 
 def describe(cluster: Cluster, options: Options) -> int:
@@ -17,190 +18,202 @@ def describe(cluster: Cluster, options: Options) -> int:
         raise KubectlError(
             "error: You must specify the type of resource to describe. See 'kubectl describe -h' for help."
         )
-    word, _, name = options.words[1].partition("/")
-    kind = resource(word)
-    writers = {"pods": _pod, "deployments.apps": _deployment, "nodes": _node}
-    if kind.plural not in writers:
-        raise KubectlError(
-            f"error: describing {kind.plural} is not something this cluster can do; try kubectl get -o yaml"
-        )
-    objects = select(cluster, kind, options, [name] if name else list(options.words[2:]))
+    kinds, names = asked(cluster, options)
+    objects = select(cluster, kinds[0], options, names)
     if not objects:
         print(f"No resources found in {options.namespace} namespace.", file=sys.stderr)
         return 0
-    sys.stdout.write("\n\n".join(writers[kind.plural](cluster, each) for each in objects))
+    sys.stdout.write("\n\n".join(_described(cluster, kinds[0], each) for each in objects))
     return 0
 
 
-def _when(at: float | None) -> str:
-    return time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime(at or 0.0))
+def _described(cluster: Cluster, kind: Kind, each: Object) -> str:
+    writers = {"pods": _pod, "deployments.apps": _deployment, "nodes": _node}
+    text = writers[kind.full](cluster, each) if kind.full in writers else as_yaml(each)
+    return text + _events(cluster, each)
 
 
-def _pod(cluster: Cluster, each: Object) -> str:
-    pod = cluster["pods"][each["metadata"]["name"]]
-    labels = [f"{name}={value}" for name, value in each["metadata"]["labels"].items()]
-    host = each["status"]["hostIP"]
-    owner = each["metadata"]["ownerReferences"][0]
-    text = _fields(
-        ("Name:", pod["name"]),
-        ("Namespace:", cluster["namespace"]),
-        ("Priority:", "0"),
-        ("Node:", f"{pod['node']}/{host}"),
-        ("Start Time:", _when(pod["created_at"])),
-        ("Labels:", f"\n{'':14}".join(labels)),
-        ("Annotations:", "<none>"),
-        ("Status:", "Terminating (lasts 0s)" if pod["deleted_at"] else each["status"]["phase"]),
-        ("IP:", pod["ip"]),
-        width=14,
-    )
-    text += f"IPs:\n  IP:           {pod['ip']}\nControlled By:  {owner['kind']}/{owner['name']}\nContainers:\n"
-    text += _container(pod, each["spec"]["containers"][0])
-    ready = "True" if pod["ready"] else "False"
-    text += "Conditions:\n  Type              Status\n  Initialized       True \n"
-    text += f"  Ready             {ready} \n  ContainersReady   {ready} \n  PodScheduled      True \n"
-    text += "Volumes:            <none>\nQoS Class:          Burstable\nNode-Selectors:     <none>\n"
-    text += f"Tolerations:        node.kubernetes.io/not-ready:NoExecute op=Exists for 300s\n{'':20}"
-    text += "node.kubernetes.io/unreachable:NoExecute op=Exists for 300s\n"
-    return text + _events(cluster, "pod", pod["name"])
+def _when(text: str | None) -> str:
+    if not text:
+        return "<unset>"
+    return time.strftime("%a, %d %b %Y %H:%M:%S +0000", datetime.fromisoformat(text).utctimetuple())
+
+
+def _age(text: str) -> str:
+    return age(datetime.fromisoformat(text).timestamp())
 
 
 def _fields(*fields: tuple[str, str], width: int) -> str:
     return "".join(f"{name:<{width}}{value}\n" for name, value in fields)
 
 
-def _container(pod: Pod, spec: Object) -> str:
-    port = spec["ports"][0]["containerPort"]
-    text = f"  {pod['app']}:\n"
+def _pairs(values: dict[str, str] | None, *, width: int) -> str:
+    return f"\n{'':{width}}".join(f"{name}={value}" for name, value in (values or {}).items()) or "<none>"
+
+
+def _pod(_cluster: Cluster, each: Object) -> str:
+    metadata, status, owner = each["metadata"], each["status"], each["metadata"]["ownerReferences"][0]
+    text = _fields(
+        ("Name:", metadata["name"]),
+        ("Namespace:", metadata["namespace"]),
+        ("Priority:", "0"),
+        ("Node:", f"{each['spec'].get('nodeName', '<none>')}/{status.get('hostIP', '')}"),
+        ("Start Time:", _when(status.get("startTime"))),
+        ("Labels:", _pairs(metadata["labels"], width=14)),
+        ("Annotations:", _pairs(metadata.get("annotations"), width=14)),
+        ("Status:", "Terminating (lasts 0s)" if "deletionTimestamp" in metadata else status["phase"]),
+        ("IP:", status.get("podIP", "")),
+        width=14,
+    )
+    text += f"IPs:\n  IP:           {status.get('podIP', '')}\nControlled By:  {owner['kind']}/{owner['name']}\n"
+    statuses = {one["name"]: one for one in status.get("containerStatuses", [])}
+    text += "Containers:\n"
+    text += "".join(_container(spec, statuses.get(spec["name"], {})) for spec in each["spec"]["containers"])
+    text += "Conditions:\n  Type              Status\n"
+    text += "".join(f"  {one['type']:<18}{one['status']} \n" for one in status.get("conditions", []))
+    text += (
+        f"Volumes:            <none>\nQoS Class:          {status.get('qosClass', '')}\nNode-Selectors:     <none>\n"
+    )
+    text += f"Tolerations:        node.kubernetes.io/not-ready:NoExecute op=Exists for 300s\n{'':20}"
+    return text + "node.kubernetes.io/unreachable:NoExecute op=Exists for 300s\n"
+
+
+def _container(spec: Object, status: Object) -> str:
+    port = (spec.get("ports") or [{}])[0].get("containerPort", "<none>")
     fields = [
-        ("Container ID:", f"containerd://{uid(pod['name']).replace('-', '')}" if pod["started_at"] else ""),
-        ("Image:", pod["image"]),
-        ("Image ID:", f"sha256:{uid(pod['image']).replace('-', '')}"),
+        ("Container ID:", status.get("containerID", "")),
+        ("Image:", spec["image"]),
+        ("Image ID:", status.get("imageID", "")),
         ("Port:", f"{port}/TCP"),
         ("Host Port:", "0/TCP"),
-        ("State:", "Running" if pod["started_at"] else "Waiting"),
+        *_state("State:", status.get("state", {"waiting": {"reason": "ContainerCreating"}})),
+        *(_state("Last State:", status["lastState"]) if status.get("lastState") else ()),
+        ("Ready:", str(status.get("ready", False))),
+        ("Restart Count:", str(status.get("restartCount", 0))),
     ]
-    fields.append(("  Started:", _when(pod["started_at"])) if pod["started_at"] else ("  Reason:", pod["waiting"]))
-    if pod["last"] is not None:
-        fields += [
-            ("Last State:", "Terminated"),
-            ("  Reason:", pod["last"]["reason"]),
-            ("  Exit Code:", str(pod["last"]["exit_code"])),
-            ("  Started:", _when(pod["last"]["started_at"])),
-            ("  Finished:", _when(pod["last"]["finished_at"])),
-        ]
-    fields += [("Ready:", str(pod["ready"])), ("Restart Count:", str(pod["restarts"]))]
-    text += "".join(f"    {name:<16}{value}\n" for name, value in fields)
-    resources = spec["resources"]
-    text += f"    Limits:\n      memory:  {resources['limits']['memory']}\n"
-    text += f"    Requests:\n      cpu:     {resources['requests']['cpu']}\n"
-    text += f"      memory:  {resources['requests']['memory']}\n"
-    if "readinessProbe" in spec:
-        text += f"    Readiness:  http-get http://:{port}/health delay=0s timeout=1s period=1s #success=1 #failure=3\n"
-    return text + "    Environment:  <none>\n    Mounts:       <none>\n"
+    text = f"  {spec['name']}:\n" + "".join(f"    {name:<16}{value}\n" for name, value in fields)
+    for title in ("limits", "requests"):
+        amounts = (spec.get("resources") or {}).get(title) or {}
+        text += f"    {title.title()}:\n" * bool(amounts)
+        text += "".join(f"      {name + ':':<9}{amount}\n" for name, amount in amounts.items())
+    probe = (spec.get("readinessProbe") or {}).get("httpGet")
+    if probe:
+        where = f"http-get http://:{probe['port']}{probe['path']}"
+        text += f"    Readiness:  {where} delay=0s timeout=1s period=1s #success=1 #failure=3\n"
+    told = [f"      {one['name']}:  {one.get('value', '')}\n" for one in spec.get("env") or []]
+    return (
+        text
+        + ("    Environment:\n" + "".join(told) if told else "    Environment:  <none>\n")
+        + "    Mounts:       <none>\n"
+    )
+
+
+def _state(title: str, state: Object) -> list[tuple[str, str]]:
+    kind = next(iter(state), "waiting")
+    found: Object = state.get(kind, {})
+    fields = [(title, kind.title())]
+    if kind == "running":
+        return [*fields, ("  Started:", _when(found["startedAt"]))]
+    fields.append(("  Reason:", found.get("reason", "")))
+    if kind == "terminated":
+        fields += [("  Exit Code:", str(found["exitCode"])), ("  Started:", _when(found["startedAt"]))]
+        fields.append(("  Finished:", _when(found["finishedAt"])))
+    return fields
 
 
 def _deployment(cluster: Cluster, each: Object) -> str:
-    deployment = cluster["deployments"][each["metadata"]["name"]]
-    name, found = deployment["name"], each["status"]
-    replicas = (
-        f"{deployment['replicas']} desired | {found['updatedReplicas']} updated | {found['replicas']} total | "
-        f"{found['availableReplicas']} available | {found['unavailableReplicas']} unavailable"
+    metadata, spec, found = each["metadata"], each["spec"], each["status"]
+    counts = (
+        f"{spec['replicas']} desired | {found.get('updatedReplicas', 0)} updated | {found.get('replicas', 0)} total | "
+        f"{found.get('availableReplicas', 0)} available | {found.get('unavailableReplicas', 0)} unavailable"
     )
+    annotations = [f"{name}: {value}" for name, value in (metadata.get("annotations") or {}).items()]
     text = _fields(
-        ("Name:", name),
-        ("Namespace:", cluster["namespace"]),
-        ("CreationTimestamp:", _when(deployment["created_at"])),
-        ("Labels:", f"app={name}"),
-        ("Annotations:", f"deployment.kubernetes.io/revision: {rollout.current(deployment)['revision']}"),
-        ("Selector:", f"app={name}"),
-        ("Replicas:", replicas),
+        ("Name:", metadata["name"]),
+        ("Namespace:", metadata["namespace"]),
+        ("CreationTimestamp:", _when(metadata["creationTimestamp"])),
+        ("Labels:", _pairs(metadata.get("labels"), width=24)),
+        ("Annotations:", f"\n{'':24}".join(annotations) or "<none>"),
+        ("Selector:", _pairs(spec["selector"]["matchLabels"], width=24)),
+        ("Replicas:", counts),
         ("StrategyType:", "RollingUpdate"),
         ("MinReadySeconds:", "0"),
         ("RollingUpdateStrategy:", "25% max unavailable, 25% max surge"),
         width=24,
     )
-    text += f"Pod Template:\n  Labels:  app={name}\n"
-    restarted = each["spec"]["template"]["metadata"].get("annotations")
+    template = spec["template"]
+    text += f"Pod Template:\n  Labels:  {_pairs(template['metadata'].get('labels'), width=11)}\n"
+    restarted = template["metadata"].get("annotations")
     if restarted:
-        text += f"  Annotations:  kubectl.kubernetes.io/restartedAt: {restarted['kubectl.kubernetes.io/restartedAt']}\n"
-    text += f"  Containers:\n   {name}:\n    Image:      {rollout.current(deployment)['image']}\n"
-    text += f"    Port:       {deployment['port']}/TCP\n    Host Port:  0/TCP\n    Limits:\n"
-    text += (
-        f"      memory:  {deployment['memory_limit']}\n    Requests:\n      cpu:         {deployment['cpu_request']}\n"
-    )
-    text += f"      memory:      {deployment['memory_request']}\n    Environment:   <none>\n    Mounts:        <none>\n"
+        text += f"  Annotations:  {_pairs(restarted, width=16).replace('=', ': ', 1)}\n"
+    text += "  Containers:\n" + "".join(_wanted(one) for one in template["spec"]["containers"])
     text += "  Volumes:         <none>\n  Node-Selectors:  <none>\n  Tolerations:     <none>\nConditions:\n"
-    conditions = [[kind["type"], kind["status"], kind["reason"]] for kind in found["conditions"]]
+    conditions = [[one["type"], one["status"], one["reason"]] for one in found.get("conditions", [])]
     text += indented([["Type", "Status", "Reason"], ["----", "------", "------"], *conditions], "  ")
-    text += _replica_sets(cluster, name)
-    return text + _events(cluster, "deployment", name)
+    return text + _replica_sets(cluster, each)
 
 
-def _replica_sets(cluster: Cluster, name: str) -> str:
-    deployment = cluster["deployments"][name]
-    pods = rollout.pods_of(cluster, name)
+def _wanted(spec: Object) -> str:
+    port = (spec.get("ports") or [{}])[0].get("containerPort", "<none>")
+    text = f"   {spec['name']}:\n    Image:      {spec['image']}\n    Port:       {port}/TCP\n    Host Port:  0/TCP\n"
+    for title in ("limits", "requests"):
+        amounts = (spec.get("resources") or {}).get(title) or {}
+        text += f"    {title.title()}:\n" * bool(amounts)
+        text += "".join(f"      {name + ':':<9}{amount}\n" for name, amount in amounts.items())
+    return text + "    Environment:   <none>\n    Mounts:        <none>\n"
+
+
+def _replica_sets(cluster: Cluster, deployment: Object) -> str:
+    metadata = deployment["metadata"]
+    found = cluster.get(cluster.path(cluster.kind("replicasets"), metadata["namespace"]))["items"]
     texts: dict[bool, list[str]] = {True: [], False: []}
-    for template in rollout.history(deployment):
-        size = sum(pod["hash"] == template["hash"] for pod in pods)
-        wanted = template["hash"] == deployment["template"]
-        desired = deployment["replicas"] if wanted else size
-        texts[wanted].append(f"{name}-{template['hash']} ({size}/{desired} replicas created)")
+    for each in found:
+        if any(owner["uid"] == metadata["uid"] for owner in each["metadata"]["ownerReferences"]):
+            current = each["metadata"]["annotations"][REVISION] == metadata["annotations"].get(REVISION)
+            size = f"{each['status'].get('replicas', 0)}/{each['spec']['replicas']}"
+            texts[current].append(f"{each['metadata']['name']} ({size} replicas created)")
     old, new = ", ".join(texts[False]) or "<none>", ", ".join(texts[True])
     return f"OldReplicaSets:  {old}\nNewReplicaSet:   {new}\n"
 
 
 def _node(cluster: Cluster, each: Object) -> str:
-    node: Node = next(node for node in cluster["nodes"] if node["name"] == each["metadata"]["name"])
-    labels = [f"{name}={value}" for name, value in each["metadata"]["labels"].items()]
+    metadata, status = each["metadata"], each["status"]
     text = _fields(
-        ("Name:", node["name"]),
+        ("Name:", metadata["name"]),
         ("Roles:", "<none>"),
-        ("Labels:", f"\n{'':20}".join(labels)),
+        ("Labels:", _pairs(metadata["labels"], width=20)),
         ("Annotations:", "<none>"),
-        ("CreationTimestamp:", _when(node["created_at"])),
+        ("CreationTimestamp:", _when(metadata["creationTimestamp"])),
         ("Taints:", "<none>"),
-        ("Unschedulable:", "false"),
+        ("Unschedulable:", str(bool(each["spec"].get("unschedulable"))).lower()),
         width=20,
     )
-    conditions = [
-        ["MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"],
-        ["DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"],
-        ["PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"],
-        ["Ready", "True", "KubeletReady", "kubelet is posting ready status"],
-    ]
+    conditions = [[one["type"], one["status"], one["reason"], one["message"]] for one in status["conditions"]]
     headers = [["Type", "Status", "Reason", "Message"], ["----", "------", "------", "-------"]]
-    text += "Conditions:\n" + indented([*headers, *conditions], "  ")
-    text += f"Addresses:\n  InternalIP:  {node['ip']}\n  Hostname:    {node['name']}\n"
+    text += "Conditions:\n" + indented([*headers, *conditions], "  ") + "Addresses:\n"
+    text += "".join(f"  {one['type'] + ':':<13}{one['address']}\n" for one in status["addresses"])
     for title in ("Capacity", "Allocatable"):
-        rows = [[f"{name}:", str(value)] for name, value in each["status"][title.lower()].items()]
+        rows = [[f"{name}:", str(value)] for name, value in status[title.lower()].items()]
         text += f"{title}:\n" + indented(rows, "  ")
-    pods = [pod for pod in cluster["pods"].values() if pod["node"] == node["name"]]
-    text += f"Non-terminated Pods:          ({len(pods)} in total)\n" + _pods_on(cluster, pods)
-    return text + _events(cluster, "node", node["name"])
-
-
-def _pods_on(cluster: Cluster, pods: list[Pod]) -> str:
-    rows = [["Namespace", "Name", "Status", "Age"], ["---------", "----", "------", "---"]]
-    rows += [[cluster["namespace"], pod["name"], status(pod), age(pod["created_at"])] for pod in pods]
-    text = indented(rows, "  ")
-    text += "Allocated resources:\n  (Total limits may be over 100 percent, i.e., overcommitted.)\n"
-    headers = [["Resource", "Requests", "Limits"], ["--------", "--------", "------"]]
-    cpu, memory = 100 * len(pods), 128 * len(pods)
-    allocated = [
-        ["cpu", f"{cpu}m ({cpu // 40}%)", "0 (0%)"],
-        ["memory", f"{memory}Mi ({memory // 79}%)", f"{4 * memory}Mi ({4 * memory // 79}%)"],
+    pods = cluster.get("/api/v1/pods", {"fieldSelector": f"spec.nodeName={metadata['name']}"})["items"]
+    rows = [["Namespace", "Name", "Age"], ["---------", "----", "---"]]
+    rows += [
+        [pod["metadata"]["namespace"], pod["metadata"]["name"], _age(pod["metadata"]["creationTimestamp"])]
+        for pod in pods
     ]
-    return text + indented([*headers, *allocated], "  ")
+    return text + f"Non-terminated Pods:          ({len(pods)} in total)\n" + indented(rows, "  ")
 
 
-def _events(cluster: Cluster, kind: str, name: str) -> str:
-    rows = []
-    for event in cluster["events"]:
-        if (event["kind"], event["object"]) == (kind, name):
-            times = f" (x{event['count']} over {age(event['first_at'])})" if event["count"] > 1 else ""
-            row = [event["type"], event["reason"], age(event["last_at"]) + times, event["component"], event["message"]]
-            rows.append(row)
-    if not rows:
+def _events(cluster: Cluster, about: Object) -> str:
+    metadata = about["metadata"]
+    selector = f"involvedObject.name={metadata['name']},involvedObject.uid={metadata['uid']}"
+    namespace = metadata.get("namespace", "default")
+    found = cluster.get(f"/api/v1/namespaces/{namespace}/events", {"fieldSelector": selector})["items"]
+    if not found:
         return "Events:              <none>\n"
-    headers = [["Type", "Reason", "Age", "From", "Message"], ["----", "------", "----", "----", "-------"]]
-    return "Events:\n" + indented([*headers, *rows], "  ")
+    rows = [["Type", "Reason", "Age", "From", "Message"], ["----", "------", "----", "----", "-------"]]
+    for each in sorted(found, key=lambda one: str(one["lastTimestamp"])):
+        times = f" (x{each['count']} over {_age(each['firstTimestamp'])})" if each["count"] > 1 else ""
+        when = _age(each["lastTimestamp"]) + times
+        rows.append([each["type"], each["reason"], when, each["source"]["component"], each["message"]])
+    return "Events:\n" + indented(rows, "  ")

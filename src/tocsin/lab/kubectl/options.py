@@ -10,7 +10,7 @@ _SHORT = {
 _WITH_VALUE = {
     "namespace", "output", "selector", "container", "server", "v", "sort-by", "field-selector", "since", "since-time",
     "tail", "timeout", "to-revision", "replicas", "context", "kubeconfig", "request-timeout", "revision", "limit",
-    "grace-period", "cluster", "user", "token", "as", "chunk-size", "current-replicas",
+    "grace-period", "cluster", "raw", "user", "token", "as", "chunk-size", "current-replicas",
 }  # fmt: skip
 _SWITCHES = {
     "all-namespaces", "previous", "stdin", "tty", "watch", "follow", "quiet", "help", "timestamps", "prefix",
@@ -50,8 +50,8 @@ class Options(NamedTuple):
 
     @property
     def namespace(self) -> str:
-        """The namespace asked for; kubectl's own `default` when none is."""
-        return self.flags.get("namespace", "default")
+        """The namespace asked for; the context's own when none is."""
+        return self.flags.get("namespace", "production")
 
     def whole(self, name: str, default: int) -> int:
         """A flag's value as a whole number.
