@@ -7,8 +7,10 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import httpx
@@ -45,20 +47,23 @@ groups:
 """
 SCRAPES = """
 global: {scrape_interval: 500ms, evaluation_interval: 500ms}
-rule_files: [rules.yml]
+rule_files: [rules/*.yaml]
 scrape_configs:
-- job_name: shop
-  static_configs: [{targets: ["127.0.0.1:SHOP"]}]
-alerting:
+SCRAPEDalerting:
   alertmanagers:
   - static_configs: [{targets: ["127.0.0.1:ALERTMANAGER", "127.0.0.1:PEER"]}]
   - static_configs: [{targets: ["127.0.0.1:TOCSIN"]}]
     authorization: {credentials: TOKEN}
 """
+SCRAPED = """\
+- job_name: JOB
+  metrics_path: /JOB
+  static_configs: [{targets: ["127.0.0.1:SHOP"]}]
+"""
 ROUTES = """
 route:
   receiver: all
-  group_by: [alertname, service]
+  group_by: [GROUPED]
   group_wait: 500ms
   group_interval: 1s
   repeat_interval: 1h
@@ -81,28 +86,55 @@ class Shop(ThreadingHTTPServer):
         self.failing: set[tuple[str, str]] = set()
         super().__init__(("127.0.0.1", 0), _Metrics)
 
-    def text(self) -> str:
+    def answers(self, job: str) -> bool:
+        """Whether it can be scraped there."""
+        return True
+
+    def text(self, job: str) -> str:
         paths = [("checkout", "/cart"), ("checkout", "/pay"), ("search", "/find")]
         return "".join(f'shop_failing{{service="{s}",path="{p}"}} {int((s, p) in self.failing)}\n' for s, p in paths)
+
+
+class QAWave(Shop):
+    """What the QAWave rules look at; `failing` are the (job, thing) that are down now."""
+
+    def text(self, job: str) -> str:
+        gone = {thing for _, thing in self.failing}
+        pods = "".join(
+            f'kube_pod_status_ready{{namespace="qawave",condition="true",pod="{pod}"}} {int(pod not in gone)}\n'
+            for pod in ("api-1", "api-2", "web-1")
+        )
+        databases = {"postgresql": "pg_up", "redis": "redis_up"}
+        said = {job: f"{name} {int(job not in gone)}\n" for job, name in databases.items()}
+        return (said | {"kubernetes": pods}).get(job, "")
+
+    def answers(self, job: str) -> bool:
+        return job not in {down for down, _ in self.failing}
 
 
 class _Metrics(BaseHTTPRequestHandler):
     server: Shop
 
     def do_GET(self) -> None:
-        self.send_response(200)
+        job = self.path.strip("/")
+        self.send_response(200 if self.server.answers(job) else 503)
         self.send_header("Content-Type", "text/plain; version=0.0.4")
         self.end_headers()
-        self.wfile.write(self.server.text().encode())
+        self.wfile.write(self.server.text(job).encode())
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing on the test's output."""
 
 
 class Watch:
-    """Prometheus and Alertmanager in `folder`, about a shop, told to tell Tocsin."""
+    """Prometheus and Alertmanager in `folder`, about a shop, told to tell Tocsin.
 
-    def __init__(self, folder: Path, shop: Shop, tocsin: int) -> None:
+    `rules` are files by name, `jobs` what Prometheus scrapes at `/JOB`, `grouped` how Alertmanager groups.
+    """
+
+    def __init__(
+        self, folder: Path, shop: Shop, tocsin: int, *, rules: dict[str, str], jobs: tuple[str, ...], grouped: str
+    ) -> None:
         self.folder = folder
         self.ports = {
             "SHOP": shop.server_address[1],
@@ -112,9 +144,12 @@ class Watch:
         }
         self.prometheus_port = free_port()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        (folder / "rules.yml").write_text(RULES)
-        (folder / "prometheus.yml").write_text(self._filled(SCRAPES))
-        (folder / "alertmanager.yml").write_text(self._filled(ROUTES))
+        (folder / "rules").mkdir()
+        for name, text in rules.items():
+            (folder / "rules" / name).write_text(text)
+        scraped = "".join(SCRAPED.replace("JOB", job) for job in jobs)
+        (folder / "prometheus.yml").write_text(self._filled(SCRAPES.replace("SCRAPED", scraped)))
+        (folder / "alertmanager.yml").write_text(self._filled(ROUTES.replace("GROUPED", grouped)))
 
     def start_alertmanager(self, name: str = "ALERTMANAGER") -> None:
         listen = f"--web.listen-address=127.0.0.1:{self.ports[name]}"
@@ -158,14 +193,27 @@ class Watch:
             self._processes[name] = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
 
 
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    with Shop() as server:
+@contextmanager
+def scraped(server: Shop) -> Iterator[None]:
+    """The server answers meanwhile."""
+    with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        yield server
+        yield
         server.shutdown()
         thread.join()
+
+
+@contextmanager
+def watching(watch: Watch) -> Iterator[None]:
+    """Prometheus and both Alertmanagers run meanwhile."""
+    watch.start_alertmanager()
+    watch.start_alertmanager("PEER")
+    watch.start_prometheus()
+    try:
+        yield
+    finally:
+        watch.stop_all()
 
 
 @pytest.fixture
@@ -179,19 +227,16 @@ def tocsin(tmp_path: Path) -> Iterator[Server]:
     server.client.close()
 
 
-@pytest.fixture
-def watch(tmp_path: Path, shop: Shop, tocsin: Server) -> Iterator[Watch]:
-    found = Watch(tmp_path, shop, tocsin.port)
-    found.start_alertmanager()
-    found.start_alertmanager("PEER")
-    found.start_prometheus()
-    yield found
-    found.stop_all()
-
-
 def test_every_way_of_telling_makes_one_incident_a_service_from_firing_to_resolved(
-    tocsin: Server, watch: Watch, shop: Shop
+    tocsin: Server, tmp_path: Path
 ) -> None:
+    shop = Shop()
+    watch = Watch(tmp_path, shop, tocsin.port, rules={"shop.yaml": RULES}, jobs=("shop",), grouped="alertname, service")
+    with scraped(shop), watching(watch):
+        from_firing_to_resolved(tocsin, watch, shop)
+
+
+def from_firing_to_resolved(tocsin: Server, watch: Watch, shop: Shop) -> None:
     ana = tocsin.token("Ana")
 
     def shown(number: int = 1) -> dict[str, Any]:
@@ -229,3 +274,64 @@ def test_every_way_of_telling_makes_one_incident_a_service_from_firing_to_resolv
     timeline = tocsin.client.get("/api/v1/incidents/1/timeline", headers=ana).json()
     assert len({entry["data"]["fingerprint"] for entry in timeline if entry["type"] == "AlertFired"}) == 3
     assert ALERT_TOKEN not in tocsin.log
+
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "fixtures" / "rules"
+
+
+def qawave_rules() -> dict[str, str]:
+    """The team's rules as Prometheus takes them: of each PrometheusRule its `.spec`, and without its patience."""
+    found = {path.name: path.read_text().partition("\nspec:\n")[2] for path in sorted(SHARED.glob("*.yaml"))}
+    return {name: re.sub(r"(for|interval): \d+[smh]", r"\1: 500ms", dedent(text)) for name, text in found.items()}
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the QAWave rules are not here")
+def test_a_teams_rules_grouped_across_services_open_one_incident_each_over_a_restart(
+    tocsin: Server, tmp_path: Path
+) -> None:
+    """PagerDuty and Opsgenie are told of groups that hold several services, the webhook of each alert."""
+    rules, wave, ana = qawave_rules(), QAWave(), tocsin.token("Ana")
+    jobs = ("qawave-backend", "qawave-frontend", "keycloak", "postgresql", "redis", "kubernetes")
+    watch = Watch(tmp_path, wave, tocsin.port, rules=rules, jobs=jobs, grouped="severity")
+
+    def incidents() -> dict[str, dict[str, Any]]:
+        listed = tocsin.client.get("/api/v1/incidents?status=all", headers=ana).json()["incidents"]
+        found = {i["service"]: i for i in listed}
+        assert len(found) == len(listed), [(i["number"], i["service"], i["title"]) for i in listed]
+        return found
+
+    def firing(**wanted: int) -> bool:
+        """Alerts that each service's own rules have firing; the signal of a group counts to its first service."""
+        shown = incidents()
+        names = {service.replace("-", "_"): i["number"] for service, i in shown.items()}
+        own = {name: own_firing(number) for name, number in names.items()}
+        return own == wanted
+
+    def own_firing(number: int) -> int:
+        listed = tocsin.client.get(f"/api/v1/incidents/{number}/alerts", headers=ana).json()["alerts"]
+        return len([a for a in listed if a["status"] == "firing" and "[FIRING" not in a["annotations"]["summary"]])
+
+    with scraped(wave), watching(watch):
+        wave.failing = {("qawave-backend", ""), ("", "postgresql"), ("", "api-1"), ("", "api-2")}
+        tocsin.until(lambda: firing(backend=1, postgresql=1, kubernetes=2))
+        tocsin.until(lambda: watch.delivered() == {"webhook", "pagerduty", "opsgenie"})
+
+        # one pod is ready again, and Alertmanager restarts while another service goes down
+        wave.failing -= {("", "api-2")}
+        tocsin.until(lambda: firing(backend=1, postgresql=1, kubernetes=1))
+        watch.stop("ALERTMANAGER")
+        wave.failing |= {("", "redis")}
+        watch.start_alertmanager()
+        tocsin.until(watch.answers)
+        tocsin.until(lambda: firing(backend=1, postgresql=1, kubernetes=1, redis=1))
+        tocsin.until(lambda: watch.delivered() == {"webhook", "pagerduty", "opsgenie"})
+
+        # everything is over, and no incident was opened beside these
+        wave.failing = set()
+        tocsin.until(lambda: firing(backend=0, postgresql=0, kubernetes=0, redis=0))
+        tocsin.until(lambda: all(i["alerts_firing"] == 0 for i in incidents().values()))
+    shown = [tocsin.client.get(f"/api/v1/incidents/{i['number']}", headers=ana).json() for i in incidents().values()]
+    assert {i["service"]: i["severity"] for i in shown} == {
+        "backend": "SEV1", "postgresql": "SEV1", "redis": "SEV1", "kubernetes": "SEV3"
+    }  # fmt: skip
+    assert all(len({(p["role"], p["person"]) for p in i["pages"]}) <= 1 for i in shown)
