@@ -9,45 +9,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from certificates import certificate, key
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from recorders import Answer, HttpRecorder
+from topics import CONFIRM, MESSAGE, NOW, PEM, TOPIC, Amazon, signed
 
 from tocsin.signals.errors import SignalError
 from tocsin.signals.sns_signature import Envelope, NotFetched, Verifier, fetched, signed_text
-
-NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
-TOPIC = "arn:aws:sns:eu-west-1:123456789012:ops"
-PEM = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0a1b.pem"
-CONFIRM = "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=arn:aws:sns:x&Token=ab12"
-MESSAGE = {
-    "Type": "Notification", "MessageId": "m-1", "TopicArn": TOPIC, "Subject": "Disk", "Message": "full ✓",
-    "Timestamp": "2026-11-23T08:00:00.000Z", "SigningCertURL": PEM,
-}  # fmt: skip
-
-
-class Amazon:
-    """What stands where, and how often it was asked for; away, it gives nothing."""
-
-    def __init__(self, **pages: bytes) -> None:
-        self.pages = {PEM: certificate(), CONFIRM: b"<ok/>"} | pages
-        self.asked: list[str] = []
-        self.away = False
-
-    async def fetch(self, address: str) -> bytes:
-        self.asked.append(address)
-        if self.away:
-            raise NotFetched("sns.eu-west-1.amazonaws.com cannot be reached: no route")
-        return self.pages[address]
-
-
-def signed(version: str = "2", **changes: Any) -> dict[str, Any]:
-    """A message as a topic signs it."""
-    message = {"SignatureVersion": version, "Signature": ""} | MESSAGE | changes
-    text = signed_text(msgspec.convert(message, Envelope))
-    signature = key().sign(text, PKCS1v15(), SHA1() if version == "1" else SHA256())
-    return message | {"Signature": base64.b64encode(signature).decode()}
 
 
 async def check(message: dict[str, Any], amazon: Amazon | None = None, at: datetime = NOW) -> Envelope:

@@ -1,8 +1,8 @@
 """AWS SNS over HTTP: CloudWatch alarms, and any other text that a topic carries. Refuses to fetch or to decide.
 
 Source: the SNS developer guide, "Parsing message formats", and CloudWatch's alarm message. A topic asks to have its
-subscription confirmed by opening an address; that address is told to people and never fetched, because whoever can
-post here could name any address. The message's signature is not checked: the credential in the subscribed URL is.
+subscription confirmed by opening an address; that address is told to people and not fetched here, because whoever can
+post could name any address. Whether a message is really its topic's is `sns_signature`'s business.
 """
 
 from __future__ import annotations

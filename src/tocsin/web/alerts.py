@@ -32,6 +32,7 @@ from tocsin.web.auth import authorization, basic_password, house_of
 from tocsin.web.errors import Unauthenticated
 from tocsin.web.inspector import came_from, saw, sender_of
 from tocsin.web.limits import Limits
+from tocsin.web.sns import vouched_for
 
 
 class Decoder(Protocol):
@@ -121,7 +122,9 @@ def _taking(decode: Decoder) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         house = house_of(request)
         await authorize(request, house)
-        return await take(house, decode(await request.body(), at=house.desk.now()))
+        body = await request.body()
+        believed = decode is not sns.decode or await vouched_for(request, house, body)
+        return await take(house, decode(body, at=house.desk.now()) if believed else [])
 
     return endpoint
 
