@@ -101,9 +101,10 @@ class Store:
     def close(self) -> None:
         """Finishes what was submitted, gives what is still in hand to the other replicas, lets go of the database."""
         if self._presence is not None:
-            self._presence.stop()
+            self._presence.leave()
             with suppress(StoreUnavailable, TimeoutError, CancelledError):
                 self._bury(self.replica).result(timeout=GOODBYE_SECONDS)
+            self._presence.stop()
         self._writer.close()
         self._let_go()
 

@@ -205,6 +205,7 @@ def _remedy(words: str, url: URL) -> tuple[str, bool]:
         "remaining connection slots": "raise max_connections (a replica takes up to 15)",
         "translate host name": "check the host's name",
         "resolve host": "check the host's name",
+        "closed the connection": "look at the server's log",
         "timeout": "check host, port and what stands between",
         "read-only transaction": "it is a standby: name the primary, or add ?target_session_attrs=read-write",
     }

@@ -66,7 +66,7 @@ class Presence:
         self._died = died
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
-        self._news = False
+        self._news = self._leaving = False
         self._told_at = self._beat_at = 0.0
         self._suspects: frozenset[str] = frozenset()
         self._said: dict[str, float] = {}
@@ -83,12 +83,18 @@ class Presence:
 
     def committed(self) -> None:
         """Something was committed here: the others will be told, soon and once."""
-        if not self._news:
+        if not self._news and not self._stopping.is_set():
             self._news = True
             self._nudge()
 
+    def leave(self) -> None:
+        """No further sign of life; who is told goodbye of need not be found dead."""
+        self._leaving = True
+
     def stop(self) -> None:
-        """From now on it is not known as alive."""
+        """Tells what is to be told yet, and ends."""
+        if self._stopping.is_set():
+            return
         self._stopping.set()
         self._nudge()
         self._thread.join(timeout=10)
@@ -96,13 +102,15 @@ class Presence:
         os.close(self._woken)
 
     def _nudge(self) -> None:
-        with suppress(BlockingIOError):  # full: it has been nudged
+        with suppress(OSError):  # full: it has been nudged; closed: it is over
             os.write(self._wake, b"!")
 
     def _run(self) -> None:
         connection = self._first
         while not self._stopping.is_set():
             try:
+                if connection is None and self._leaving:
+                    return
                 connection = connection or self._join()
                 self._turn(connection)
             except psycopg.Error as exc:
@@ -112,6 +120,8 @@ class Presence:
                 connection = None
                 self._stopping.wait(BEAT_SECONDS)
         if connection is not None:
+            with suppress(psycopg.Error):
+                self._tell(connection)
             connection.close()
 
     def _join(self) -> Connected:
@@ -135,9 +145,8 @@ class Presence:
         if self._woken in ready:
             os.read(self._woken, 4096)
         now = time.monotonic()
-        if self._news and now >= self._told_at + SPACED_SECONDS:
-            self._news, self._told_at = False, now
-            connection.execute(f"NOTIFY {CHANNEL}".encode())
+        if now >= self._told_at + SPACED_SECONDS:
+            self._tell(connection)
         if now >= self._beat_at + BEAT_SECONDS:
             self._beat_at = now
             self._beat(connection)
@@ -145,7 +154,14 @@ class Presence:
         if [n for n in connection.notifies(timeout=0) if n.pid != connection.info.backend_pid]:
             self.heard()
 
+    def _tell(self, connection: Connected) -> None:
+        if self._news:
+            self._news, self._told_at = False, time.monotonic()
+            connection.execute(f"NOTIFY {CHANNEL}".encode())
+
     def _beat(self, connection: Connected) -> None:
+        if self._leaving:
+            return
         asked = elapsed()
         row = connection.execute(_BEAT.encode(), {"id": self.id}).fetchone()
         if row is not None:
