@@ -9,14 +9,13 @@ before all of them (Grafana OnCall documentation: OnCall shifts HTTP API).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from math import gcd
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct, field
-
-from tocsin.migration.naming import DAY, WEEK, People, Roles, aware, hours, overlapping, rungs, slug, wall, zone_of
+from tocsin.migration.naming import People, Roles, aware, overlapping, rungs, slug, wall, zone_of
+from tocsin.migration.oncall_shapes import Chain, Integration, Route, Rule, ScheduleShape, Shift, Slack, Step, User
+from tocsin.migration.oncall_shifts import FREQUENCIES, ROLLING, alone, recurring
 from tocsin.migration.plan import Ladder, Layer, Override, Person, Plan, Schedule, Service, Switch
 from tocsin.migration.reading import Entity, Form, entities
 
@@ -34,11 +33,7 @@ _NO_EQUIVALENT = {
     "outgoing webhook": "[channels.webhook] posts every message",
     "shift swap": "write it as an override of the schedule",
 }
-_FREQUENCIES = {"hourly": timedelta(hours=1), "daily": DAY, "weekly": WEEK}
-_WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-_TOP = 1_000_000
 _OF_PEOPLE = ("manual", "maintenance", "direct_paging")
-_ROLLING = "rolling_users"
 _STEPS = {
     "notify_whole_channel": "tells the whole Slack channel: messages to everybody go where [channels] say",
     "notify_user_group": "notifies a Slack user group: write its people into a role",
@@ -50,85 +45,6 @@ _STEPS = {
     "repeat_escalation": "begins again: write the later rungs into the matrix",
     "declare_incident": "declares an incident: here every alert that counts is one",
 }
-
-
-class Slack(Struct, frozen=True):
-    user_id: str = ""
-
-
-class User(Struct, frozen=True):
-    id: str
-    username: str
-    email: str | None = None
-    slack: list[Slack] | Slack | None = None
-
-
-class ScheduleShape(Struct, frozen=True):
-    id: str
-    name: str
-    type: str = "web"
-    time_zone: str | None = None
-    shifts: list[str] | None = None
-    ical_url_primary: str | None = None
-    ical_url_overrides: str | None = None
-
-
-class Shift(Struct, frozen=True):
-    id: str
-    type: str
-    start: datetime
-    duration: int
-    name: str = ""
-    time_zone: str | None = None
-    level: int | None = None
-    rotation_start: datetime | None = None
-    until: datetime | None = None
-    frequency: str | None = None
-    interval: int | None = None
-    by_day: list[str] | None = None
-    by_month: list[int] | None = None
-    by_monthday: list[int] | None = None
-    week_start: str | None = None
-    users: list[str] | None = None
-    rolling_users: list[list[str]] | None = None
-    start_rotation_from_user_index: int | None = None
-
-
-class Chain(Struct, frozen=True):
-    id: str
-    name: str
-
-
-class Step(Struct, frozen=True):
-    escalation_chain_id: str
-    position: int
-    type: str | None = None
-    duration: int | None = None
-    persons_to_notify: list[str] = field(default_factory=list)
-    persons_to_notify_next_each_time: list[str] = field(default_factory=list)
-    notify_on_call_from_schedule: str | None = None
-    notify_to_team_members: str | None = None
-
-
-class Rule(Struct, frozen=True):
-    user_id: str
-    position: int
-    type: str | None = None
-    duration: int | None = None
-    important: bool = False
-
-
-class Integration(Struct, frozen=True):
-    id: str
-    name: str
-    type: str = "webhook"
-    default_route: dict[str, Any] | None = None
-
-
-class Route(Struct, frozen=True):
-    integration_id: str
-    escalation_chain_id: str | None = None
-    routing_regex: str | None = None
 
 
 def _told(data: Mapping[str, Any]) -> str:
@@ -221,10 +137,10 @@ class _Reader:
             layers += [made] if isinstance(made, Layer) else [m for m in made if isinstance(m, Layer)]
             overrides += [m for m in made if isinstance(m, Override)] if not isinstance(made, Layer) else []
         if overlapping(tuple(overrides)):  # they are on together there: here a layer each, above all others
-            layers += [_alone((o.person,), o.starts_at, o.ends_at, zone) for o in overrides]
+            layers += [alone((o.person,), o.starts_at, o.ends_at, zone) for o in overrides]
             overrides = []
         if not layers and overrides:
-            layers = [_alone((o.person,), o.starts_at, o.ends_at, zone) for o in overrides]
+            layers = [alone((o.person,), o.starts_at, o.ends_at, zone) for o in overrides]
             overrides = []
         if not layers:
             self.schedules[shape.id] = (shape.name, ())
@@ -247,20 +163,20 @@ class _Reader:
         if shift.frequency is None or shift.type in ("single_event", "override"):
             begins, ends = aware(starts, own), aware(starts + timedelta(seconds=shift.duration), own)
             if shift.type != "override":
-                return [_alone(groups[0], begins, ends, own, level=shift.level or 0, name=shift.name)]
+                return [alone(groups[0], begins, ends, own, level=shift.level or 0, name=shift.name)]
             if len(groups[0]) == 1:
                 return [Override(begins, ends, groups[0][0])]
-            return [_alone(groups[0], begins, ends, own)]
-        if shift.frequency not in _FREQUENCIES or shift.by_month or shift.by_monthday:
+            return [alone(groups[0], begins, ends, own)]
+        if shift.frequency not in FREQUENCIES or shift.by_month or shift.by_monthday:
             self.left_out.append(f"{title}: repeats by the month: write it as a calendar feed (ical)")
             return ()
         if shift.by_day and shift.frequency == "hourly":
             self.left_out.append(f"{title}: hourly turns on certain days: write it as a calendar feed (ical)")
             return ()
-        if shift.by_day and shift.frequency == "daily" and shift.type != _ROLLING and (shift.interval or 1) > 1:
+        if shift.by_day and shift.frequency == "daily" and shift.type != ROLLING and (shift.interval or 1) > 1:
             self.left_out.append(f"{title}: every few days on certain days: write it as a calendar feed (ical)")
             return ()
-        return _recurring(entity, shift, groups, starts, own, other="" if own == zone else own)
+        return recurring(entity, shift, groups, starts, own, other="" if own == zone else own)
 
     def _groups(self, entity: Entity, shift: Shift) -> tuple[tuple[str, ...], ...]:
         """The turns, from the one on which it begins."""
@@ -348,79 +264,3 @@ _PATHS = {
     "legacy_grafana_alerting": "grafana", "datadog": "datadog", "sentry": "sentry", "sentry_platform": "sentry",
     "uptimekuma": "uptime-kuma", "uptime_kuma": "uptime-kuma", "healthchecks": "healthchecks",
 }  # fmt: skip
-
-
-def _alone(
-    people: tuple[str, ...], begins: datetime, ends: datetime, zone: str, *, level: int = _TOP, name: str = ""
-) -> Layer:  # fmt: skip
-    """A layer that is on once, from an instant to another."""
-    return Layer(name, (people,), WEEK, wall(begins, zone), since=begins, until=ends, level=level, timezone=zone)
-
-
-def _recurring(
-    entity: Entity, shift: Shift, groups: tuple[tuple[str, ...], ...], starts: datetime, zone: str, *, other: str
-) -> list[Layer]:
-    """The layers of a shift that comes again; `other` is its zone when it is not the schedule's."""
-    length, interval = timedelta(seconds=shift.duration), shift.interval or 1
-    since = aware(wall(shift.rotation_start, zone), zone) if shift.rotation_start else None
-    until = aware(wall(shift.until, zone), zone) if shift.until else None
-    turns = interval * _FREQUENCIES[shift.frequency or "daily"]
-
-    def layer(
-        first: datetime, who: tuple[tuple[str, ...], ...], every: timedelta, lasts: timedelta | None = None,
-        during: tuple[str, ...] = (), begins: datetime | None = None,
-    ) -> Layer:  # fmt: skip
-        bounds = [moment for moment in (since, begins) if moment is not None and moment > aware(first, zone)]
-        return Layer(
-            shift.name, who, every, first, lasts=lasts if lasts != every else None, during=during,
-            since=max(bounds, default=None), until=until, level=shift.level or 0, timezone=other,
-        )  # fmt: skip
-
-    if not shift.by_day:
-        return [layer(starts, groups, turns, length)]
-    week_start = _day(entity, ".week_start", shift.week_start or "MO")
-    days = sorted({_day(entity, ".by_day", d) for d in shift.by_day}, key=lambda day: (day - week_start) % 7)
-    if starts.weekday() not in days and shift.type == _ROLLING:  # then it begins with a week's first day
-        starts += ((days[0] - starts.weekday()) % 7) * DAY
-    at = starts - starts.replace(hour=0, minute=0, second=0, microsecond=0)
-    week = starts - at - ((starts.weekday() - week_start) % 7) * DAY
-    each_day = shift.frequency == "daily"
-    fits = max((day - week_start) % 7 for day in days) * DAY + at + length <= WEEK
-    same_each_week = (interval == 1 or each_day) if len(groups) == 1 else (interval == 1 and fits and not each_day)
-    if same_each_week and length <= DAY:
-        during = tuple(hours(at, length, day) for day in days)
-        return [layer(week, groups, WEEK, during=during, begins=aware(starts, zone))]
-    return [
-        layer(first, who, every, length)
-        for first, who, every in _day_by_day(groups, starts, days, week, interval, each_day=each_day)
-    ]
-
-
-def _day_by_day(
-    groups: tuple[tuple[str, ...], ...], starts: datetime, days: Sequence[int], week: datetime, interval: int,
-    *, each_day: bool,
-) -> list[tuple[datetime, tuple[tuple[str, ...], ...], timedelta]]:  # fmt: skip
-    """For each day of the week: when it first comes, whose turns its comings are, and how far apart they are."""
-    found = []
-    ordered = sorted(days, key=lambda day: (day - starts.weekday()) % 7)
-    for place, day in enumerate(ordered):
-        first = starts + ((day - starts.weekday()) % 7) * DAY
-        if each_day:
-            round_ = len(groups) * interval
-            weeks = round_ // gcd(len(ordered), round_)
-            turns = [((w * len(ordered) + place) // interval) % len(groups) for w in range(weeks)]
-            found.append((first, tuple(groups[t] for t in turns), WEEK))
-            continue
-        passed = (first - week) // WEEK
-        turn = -(-passed // interval)  # the first week of a turn at or after it
-        first += (turn * interval - passed) * WEEK
-        found.append((first, groups[turn % len(groups) :] + groups[: turn % len(groups)], interval * WEEK))
-    return found
-
-
-def _day(entity: Entity, where: str, name: str) -> int:
-    """0 for Monday; days come as MO, or in the web's form with the full name."""
-    short = name[:2].upper()
-    if short not in _WEEKDAYS:
-        raise entity.wrong(where, f"{name!r} is no day of the week")
-    return _WEEKDAYS.index(short)
