@@ -18,8 +18,7 @@ from tocsin.signals.errors import SignalError
 LABEL_LIMIT = 200
 """Characters of a value that still names something; longer ones are told as annotations."""
 MESSAGE_MARK = re.compile(r"^\[(?:FIRING|RESOLVED)(?::\d+)?\]\s*")
-_BLOCK = re.compile(r"^Labels:\n((?: - .*\n?)*)", re.MULTILINE)
-_LABEL = re.compile(r"^ - ([A-Za-z_][A-Za-z0-9_]*) = (.*)$", re.MULTILINE)
+_BLOCK, _LABEL = "Labels:\n", " - "
 
 
 def of_key(key: str) -> str:
@@ -33,11 +32,16 @@ def listed_labels(listing: str) -> dict[str, str]:
     What says what the group is about: its first alert is the first of the webhook, too. A severity counts only when
     all of them share it, because nobody says in which order they stand.
     """
-    blocks = [dict(_LABEL.findall(block)) for block in _BLOCK.findall(listing)]
-    if not blocks:
-        return {}
-    severities = {block.get("severity", "") for block in blocks}
-    return {name: value for name, value in blocks[0].items() if name != "severity" or len(severities) == 1}
+    _, found, after = f"\n{listing}".partition(f"\n{_BLOCK}")
+    labels: dict[str, str] = {}
+    for line in after.split("\n") if found else ():
+        name, equals, value = line.partition(" = ")
+        if not name.startswith(_LABEL) or not equals:
+            break
+        labels[name.removeprefix(_LABEL)] = value
+    if "severity" in labels and listing.count(_BLOCK) != listing.count(f"\n{_LABEL}severity = {labels['severity']}\n"):
+        del labels["severity"]
+    return labels
 
 
 def split_details(details: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str]]:
