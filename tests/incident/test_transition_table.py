@@ -11,6 +11,7 @@ import pytest
 from tocsin.incident import events as e
 from tocsin.incident.errors import TransitionError
 from tocsin.incident.fold import apply, begin, fold
+from tocsin.incident.preflight import Check
 from tocsin.incident.state import Incident, Status
 from tocsin.incident.transitions import TRANSITIONS, allowed
 from tocsin.runbook.model import StepClass
@@ -52,6 +53,7 @@ EVENTS: tuple[e.Event, ...] = (
     e.MitigationFinished("1", "done", "exit code 0", "ev2"),
     e.MitigationOutcomeUnknown("1", "the server stopped"),
     e.MitigationOutputKept("1", "ev3"),
+    e.MitigationObserved("1", Check("rollout", "passed", "2 of 2 pods")),
     e.Mitigated("rolled back"),
     e.VerificationStarted("asked", AT, LATER, "2"),
     e.ResolveRequested(),

@@ -13,6 +13,7 @@ from msgspec.structs import fields
 from tocsin.incident import events as e
 from tocsin.incident.facts import Fact, label
 from tocsin.incident.fold import fold
+from tocsin.incident.preflight import Check
 from tocsin.incident.wording import _said, by_way, describe, duration, harmless, instant, listed, one_line
 from tocsin.runbook.model import StepClass
 
@@ -31,6 +32,8 @@ SAMPLES: dict[Any, Any] = {
     tuple[int, ...]: (1, 2),
     dict[str, str]: {"pod-name": "backend-1"},
     StepClass: StepClass.CHANGE,
+    Check: Check("rollout", "passed", "2 of 2 pods"),
+    tuple[Check, ...]: (Check("differs", "failed", "the same template"),),
 }
 
 

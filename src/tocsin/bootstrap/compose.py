@@ -8,6 +8,7 @@ from functools import cache, partial
 
 import httpx
 
+from tocsin.bootstrap.diagnosis import Examined, diagnosing, witness
 from tocsin.bootstrap.edition import keep, read_edition
 from tocsin.bootstrap.hands import RunnerWatch, dispatching, hands
 from tocsin.bootstrap.house import House
@@ -55,8 +56,9 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
     )
     dispatch = dispatching(settings, core)
     runner, cluster = hands(settings, dispatch, clock=clock, prometheus=prometheus)
+    seen = witness(settings, edition.reading.runbook.environment, prometheus=prometheus, now=clock.now)
     services = [Service(name, dict(s.match)) for name, s in settings.services.items()]
-    desk = Desk(core, runner, services, cluster=cluster)
+    desk = Desk(core, runner, services, cluster=Examined(cluster, seen) if seen else cluster)
     engine = Engine(
         core,
         Sender(core, channels, signer, owner=owner),
@@ -90,6 +92,9 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
     )
     if dispatch is not None:
         sources.append(RunnerWatch(dispatch, house.troubles).run)
+    house.diagnosing = diagnosing(settings, desk, seen) if seen else None
+    if house.diagnosing is not None:
+        sources.append(house.diagnosing.run)
     reloading = Reloading(house, edition, store=store, calendars=calendars)
     following = Following(core, store.listen)
     house.background = (*sources, following.run, reloading.run, *upkeep(house, on_trouble))

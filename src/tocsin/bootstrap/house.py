@@ -14,6 +14,7 @@ from tocsin.config import Settings
 from tocsin.engine.core import Core
 from tocsin.engine.credentials import Credentials
 from tocsin.engine.desk import Desk
+from tocsin.engine.diagnosing import Diagnosing
 from tocsin.engine.ingest_log import Direct, IngestLog
 from tocsin.engine.loop import Engine
 from tocsin.engine.sending import Channels
@@ -54,6 +55,7 @@ class House:
     alert_token: str | None
     database: str = ""
     background: Sequence[Background] = ()
+    diagnosing: Diagnosing | None = None
     troubles: dict[str, str] = field(default_factory=dict)
     dispatch: Dispatch | None = None
     spooled: IngestLog | None = None

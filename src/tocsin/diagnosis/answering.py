@@ -1,12 +1,15 @@
-"""A person answers a question of the decision tree; at a leaf its mitigation is proposed, never begun."""
+"""A question of the decision tree is answered, by facts or by a person; at a leaf its mitigation is only proposed.
+
+A person's word stands above what facts said: Tocsin never changes it, and overruling Tocsin takes a reason.
+"""
 
 from __future__ import annotations
 
-from tocsin.diagnosis.walk import ANSWERS, Position, walk
+from tocsin.diagnosis.walk import ANSWERS, NO, YES, Position, walk
 from tocsin.incident import events as e
 from tocsin.incident.errors import CommandError, TransitionError
 from tocsin.incident.mitigations import NOWHERE, UNFINISHED, Footing, propose
-from tocsin.incident.policy import Context
+from tocsin.incident.policy import TOCSIN, Context
 from tocsin.incident.state import Answer, Incident
 from tocsin.incident.transitions import allowed
 from tocsin.runbook.model import Leaf, Mitigation
@@ -17,13 +20,22 @@ TRIED = (*UNFINISHED, "done", "unknown")
 
 
 def answer(
-    incident: Incident, ctx: Context, *, question: str, answer: str, reason: str = "", footing: Footing = NOWHERE
+    incident: Incident,
+    ctx: Context,
+    *,
+    question: str,
+    answer: str,
+    reason: str = "",
+    footing: Footing = NOWHERE,
+    evidence: str | None = None,
 ) -> Events:
     """The answer recorded, and the proposal of the leaf's mitigation when it leads to one that asks for no value.
 
     `footing` is where that mitigation would act; an approval of it holds for nowhere else.
     `question` is a slug, `answer` yes, no or unknown. An answer may be changed: later ones then hold only where the
-    new path meets them. Raises CommandError for words that are none, TransitionError for a question not reached yet.
+    new path meets them. `evidence` is the id of what an answer from facts rests on. Nothing when facts say again what
+    is known, or speak where a person has spoken. Raises CommandError for words that are none and for overruling without
+    a reason, TransitionError for a question not reached yet.
     """
     if not allowed(incident.status, e.Answered):
         raise TransitionError(f"the incident is {incident.status}: nothing to decide")
@@ -31,9 +43,18 @@ def answer(
     if said not in ANSWERS:
         raise CommandError(f"no answer {answer!r}", {"answer": f"one of {', '.join(ANSWERS)}"})
     _on_the_path(incident, ctx, question)
-    given = Answer(question, said, ctx.actor.name, ctx.at, reason.strip())
+    before = next((a for a in incident.answers if a.question == question), None)
+    if ctx.actor == TOCSIN and before is not None and (before.by != TOCSIN.name or before.answer == said):
+        return ()
+    if ctx.actor != TOCSIN and before is not None and _overrules(before, said) and not reason.strip():
+        raise CommandError(f"the evidence says {before.answer}: say why it is {said}", {"reason": "must not be empty"})
+    given = Answer(question, said, ctx.actor.name, ctx.at, reason.strip(), evidence)
     reached = walk(ctx.policy.runbook, (*incident.answers, given))
-    return (e.Answered(question, said, given.reason), *_proposed(incident, ctx, reached, footing))
+    return (e.Answered(question, said, given.reason, evidence), *_proposed(incident, ctx, reached, footing))
+
+
+def _overrules(before: Answer, said: str) -> bool:
+    return before.by == TOCSIN.name and before.answer in (YES, NO) and before.answer != said
 
 
 def to_propose(incident: Incident, ctx: Context, leaf: Leaf) -> Mitigation | None:

@@ -21,6 +21,7 @@ class Step(Struct, frozen=True):
     answer: str
     by: str
     reason: str = ""
+    evidence: str | None = None
 
 
 class Position(Struct, frozen=True):
@@ -43,7 +44,7 @@ def walk(runbook: Runbook, answers: Iterable[Answer]) -> Position:
         answer = given.get(node.slug)
         if answer is None:
             return Position(tuple(path), question=node)
-        path.append(Step(node.question, node.slug, answer.answer, answer.by, answer.reason))
+        path.append(Step(node.question, node.slug, answer.answer, answer.by, answer.reason, answer.evidence))
         if answer.answer not in (YES, NO):
             return Position(tuple(path), question=node)
         node = node.yes if answer.answer == YES else node.no

@@ -146,7 +146,9 @@ class Desk:
             ref, actor, lambda i, ctx: commands.update(i, ctx, template=template, fields=fields, text=text)
         )
 
-    async def answer(self, ref: str, actor: Actor, *, question: str, answer: str, reason: str = "") -> Incident:
+    async def answer(
+        self, ref: str, actor: Actor, *, question: str, answer: str, reason: str = "", evidence: str | None = None
+    ) -> Incident:
         """A question of the decision tree answered; at a leaf with a command, its mitigation is proposed."""
         incident = await self.incident(ref)
         given = Answer(question, answer.strip().casefold(), actor.name, self.now())
@@ -155,7 +157,9 @@ class Desk:
         return await self._decide(
             incident.id,
             actor,
-            lambda i, ctx: decide_answer(i, ctx, question=question, answer=answer, reason=reason, footing=footing),
+            lambda i, ctx: decide_answer(
+                i, ctx, question=question, answer=answer, reason=reason, footing=footing, evidence=evidence
+            ),
         )
 
     async def tick(self, ref: str, actor: Actor, *, item: str, done: bool = True, note: str = "") -> Incident:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from tocsin.incident.preflight import Check
 from tocsin.runbook.model import StepClass
 
 
@@ -207,18 +208,20 @@ class RunFinished(_Event, frozen=True, tag="RunFinished"):
 
 
 class Answered(_Event, frozen=True, tag="Answered"):
-    """`answer` is yes, no or unknown."""
+    """`answer` is yes, no or unknown; `evidence` the id of what it rests on, when it was answered from facts."""
 
     question: str
     answer: str
     reason: str = ""
+    evidence: str | None = None
 
 
 class MitigationProposed(_Event, frozen=True, tag="MitigationProposed"):
     """`binding` is the hash of document, command, values, `context` (the cluster) and `target` (what it acts on, with
     its generation) that an approval holds for. `needs` people must approve; none for break-glass.
 
-    `watch` is the runbook's step to look at afterwards, `undo` how to take it back.
+    `watch` is the runbook's step to look at afterwards, `undo` how to take it back. `checks` is what was looked at
+    before, `template` the digest of the pod template that ran then.
     """
 
     approval: str
@@ -234,6 +237,8 @@ class MitigationProposed(_Event, frozen=True, tag="MitigationProposed"):
     target: str = ""
     watch: str = ""
     undo: str = ""
+    checks: tuple[Check, ...] = ()
+    template: str = ""
 
 
 class MitigationApproved(_Event, frozen=True, tag="MitigationApproved"):
@@ -282,6 +287,13 @@ class MitigationOutputKept(_Event, frozen=True, tag="MitigationOutputKept"):
 
     approval: str
     evidence: str
+
+
+class MitigationObserved(_Event, frozen=True, tag="MitigationObserved"):
+    """What was seen after a mitigation ran: that it was rolled out, what became of the signal, that it was reverted."""
+
+    approval: str
+    check: Check
 
 
 # The end
@@ -362,9 +374,9 @@ Event: TypeAlias = (
     | Noted | FactRecorded | Paged | ContactTried | RungPassed | Informed | MessageDelivered | MessageFailed | Posted
     | UpdateReminded | StatusPublished | RunStarted | StepFinished | RunFinished | Answered | MitigationProposed
     | MitigationApproved | GlassBroken | MitigationRejected | ApprovalExpired | MitigationStarted | MitigationFinished
-    | MitigationOutcomeUnknown | MitigationOutputKept | Mitigated | VerificationStarted | ResolveRequested
-    | VerificationFailed | VerificationPassed | ChecklistTicked | Resolved | Reopened | ActionItemAdded
-    | ActionItemDone | TaskReminded | Closed
+    | MitigationOutcomeUnknown | MitigationOutputKept | MitigationObserved | Mitigated | VerificationStarted
+    | ResolveRequested | VerificationFailed | VerificationPassed | ChecklistTicked | Resolved | Reopened
+    | ActionItemAdded | ActionItemDone | TaskReminded | Closed
 )  # fmt: skip
 
 

@@ -208,7 +208,8 @@ def _(event: e.RunFinished, i: Incident, entry: e.Entry) -> Changes:
 @_changes.register
 def _(event: e.Answered, i: Incident, entry: e.Entry) -> Changes:
     kept = tuple(a for a in i.answers if a.question != event.question)
-    return {"answers": (*kept, Answer(event.question, event.answer, entry.actor, entry.at, event.reason))}
+    given = Answer(event.question, event.answer, entry.actor, entry.at, event.reason, event.evidence)
+    return {"answers": (*kept, given)}
 
 
 @_changes.register
@@ -217,7 +218,7 @@ def _(event: e.MitigationProposed, i: Incident, entry: e.Entry) -> Changes:
         id=event.approval, slug=event.slug, action=event.action, command=event.command, step_class=event.step_class,
         needs=event.needs, requested_by=entry.actor, requested_at=entry.at, expires_at=event.expires_at,
         binding=event.binding, values=event.values, context=event.context, target=event.target, watch=event.watch,
-        undo=event.undo,
+        undo=event.undo, checks=event.checks, template=event.template,
     )  # fmt: skip
     return {"approvals": (*i.approvals, approval)}
 
@@ -267,6 +268,14 @@ def _(event: e.MitigationFinished, i: Incident, entry: e.Entry) -> Changes:
 @_changes.register
 def _(event: e.MitigationOutcomeUnknown, i: Incident, entry: e.Entry) -> Changes:
     return _end_approval(i, event.approval, entry, status="unknown", reason=event.reason, evidence=event.evidence)
+
+
+@_changes.register
+def _(event: e.MitigationObserved, i: Incident, entry: e.Entry) -> Changes:
+    def observed(a: Approval) -> Approval:
+        return replace(a, observed=(*(c for c in a.observed if c.what != event.check.what), event.check))
+
+    return {"approvals": _on_approval(i, event.approval, observed)}
 
 
 @_changes.register

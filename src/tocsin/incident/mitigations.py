@@ -15,6 +15,7 @@ from tocsin.incident.approvers import leads, may_approve, role_for, same_person
 from tocsin.incident.deadlines import acknowledge_due
 from tocsin.incident.errors import CommandError, PermissionRefused, TransitionError
 from tocsin.incident.policy import Context, Role
+from tocsin.incident.preflight import Check
 from tocsin.incident.state import Approval, Incident, Status
 from tocsin.incident.transitions import allowed
 from tocsin.runbook.model import Mitigation, StepClass
@@ -34,11 +35,15 @@ UNFINISHED = ("pending", "approved", "running")
 
 class Footing(Struct, frozen=True):
     """Where a command would act, read outside: the cluster as `context`, and what it acts on as `target`, in words that
-    change when it does. Empty when there is nothing to read. `replicas` is how many the target has, if it has any."""
+    change when it does. Empty when there is nothing to read. `replicas` is how many the target has, if it has any,
+    `template` the digest of its pod template, `checks` what was looked at before: an approval holds for none of them.
+    """
 
     context: str = ""
     target: str = ""
     replicas: int | None = None
+    checks: tuple[Check, ...] = ()
+    template: str = ""
 
 
 NOWHERE = Footing()
@@ -75,7 +80,8 @@ def propose(
             expires_at=ctx.at + ctx.policy.rules.approval_expires,
             binding=binding(_document(ctx, mitigation.slug), mitigation.command, given, footing), values=given,
             context=footing.context, target=footing.target, watch=hints.watch(ctx.policy.runbook),
-            undo=hints.undo(mitigation.command, replicas=footing.replicas),
+            undo=hints.undo(mitigation.command, replicas=footing.replicas), checks=footing.checks,
+            template=footing.template,
         ),
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from tocsin.incident.preflight import Check
 from tocsin.runbook.model import StepClass
 
 
@@ -66,7 +67,8 @@ class Run(Struct, frozen=True):
 class Approval(Struct, frozen=True):
     """`status` is pending, approved, rejected, expired, running, done, failed or unknown.
 
-    `broken_glass` is an admin's reason to run it without anybody's approval.
+    `broken_glass` is an admin's reason to run it without anybody's approval. `checks` were looked at before, `observed`
+    afterwards, each the latest of its kind.
     """
 
     id: str
@@ -90,6 +92,9 @@ class Approval(Struct, frozen=True):
     reason: str = ""
     evidence: str | None = None
     ended_at: datetime | None = None
+    checks: tuple[Check, ...] = ()
+    template: str = ""
+    observed: tuple[Check, ...] = ()
 
 
 class Answer(Struct, frozen=True):
@@ -98,6 +103,7 @@ class Answer(Struct, frozen=True):
     by: str
     at: datetime
     reason: str = ""
+    evidence: str | None = None
 
 
 class Tick(Struct, frozen=True):

@@ -48,6 +48,7 @@ TRANSITIONS: Mapping[type[e.Event], Mapping[Status, Status]] = {
     e.MitigationFinished: _stay(*_ALL),
     e.MitigationOutcomeUnknown: _stay(*_ALL),
     e.MitigationOutputKept: _stay(*_ALL),
+    e.MitigationObserved: _stay(*_ALL),
     e.Posted: _stay(*_UNCLOSED),
     e.UpdateReminded: _stay(*_LIVE),
     e.StatusPublished: _stay(*_UNCLOSED),

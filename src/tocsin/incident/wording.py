@@ -339,6 +339,13 @@ def _(event: e.MitigationOutcomeUnknown, entry: e.Entry, incident: Incident | No
 
 
 @_said.register
+def _(event: e.MitigationObserved, entry: e.Entry, incident: Incident | None) -> str:
+    return (
+        f"After {_action(incident, event.approval)}: {event.check.what} {event.check.state}{_because(event.check.said)}"
+    )
+
+
+@_said.register
 def _(event: e.MitigationOutputKept, entry: e.Entry, incident: Incident | None) -> str:
     return f"What {_action(incident, event.approval)} had printed until it was stopped is kept"
 

@@ -41,7 +41,7 @@ class Cluster:
         self._now = now
         self._redact = redact
 
-    async def look(self, facts: Facts) -> Facts:
+    async def look(self, facts: Facts, *, logs: bool = True) -> Facts:
         """The facts with everything that the cluster says of the subject's namespace, and of its nodes."""
         try:
             where = facts.subject.namespace or await self.client.namespace()
@@ -49,7 +49,8 @@ class Cluster:
             return replace(facts, **{name: Taken(at=self._now(), error=exc.reason) for name in _ALL})
         found = await self._lists(where)
         subject = replace(facts.subject, namespace=where)
-        return replace(facts, subject=subject, logs=await self._logs(where, facts, found["pods"]), **found)
+        read: Taken[Logs] = await self._logs(where, facts, found["pods"]) if logs else Taken(absent="not read")
+        return replace(facts, subject=subject, logs=read, **found)
 
     async def _lists(self, where: str) -> dict[str, Taken[Any]]:
         replica_sets = asyncio.ensure_future(self.client.objects(REPLICA_SETS, where))
