@@ -106,15 +106,14 @@ class Load:
         """Sends before, during and after the outage until everything is taken in, and then a little longer."""
         for _ in range(CONNECTIONS):
             self._free.put_nowait(await Connection.open(self._port))
-        scraper = await Connection.open(self._port)
         await self._send_for(BEFORE)
         with await asyncio.to_thread(_entered, away()) as gone:
             await self._send_for(SECONDS)
-            self.spooled = await _waiting(scraper)
+            self.spooled = await self._waiting()
             await asyncio.to_thread(gone.close)
         back = time.perf_counter()
         sending = asyncio.create_task(self._send_for(PATIENCE))
-        while await _waiting(scraper):
+        while await self._waiting():
             if time.perf_counter() - back > PATIENCE:
                 break
             await asyncio.sleep(0.05)
@@ -145,6 +144,13 @@ class Load:
             Figure(f"{name}: answer, p99", 1000 * percentile(self.seconds, 0.99), "ms"),
         ]
 
+    async def _waiting(self) -> int:
+        connection = await Connection.open(self._port)  # one that lay idle may have been closed
+        _, text = await connection.ask(request("GET", "/metrics"))
+        await connection.close()
+        found = _WAITING.search(text)
+        return int(float(found[1])) if found else 0
+
     async def _send_for(self, seconds: float) -> None:
         begun, sent = time.perf_counter(), 0
         while (passed := time.perf_counter() - begun) < seconds:
@@ -162,7 +168,12 @@ class Load:
         self._next += not ends
         name = self._fired.pop(0) if ends else f"pod-{self._next}"
         begun = time.perf_counter()
-        status, answer = await connection.ask(request("POST", PATH, body(name, ends=ends), _HEADERS))
+        asked = request("POST", PATH, body(name, ends=ends), _HEADERS)
+        try:
+            status, answer = await connection.ask(asked)
+        except (OSError, asyncio.IncompleteReadError):  # it lay idle for long and was closed
+            connection = await Connection.open(self._port)
+            status, answer = await connection.ask(asked)
         self.seconds.append(time.perf_counter() - begun)
         self._free.put_nowait(connection)
         if status >= 300:
@@ -194,9 +205,3 @@ def _entered(away: contextlib.AbstractContextManager[None]) -> contextlib.ExitSt
     stack = contextlib.ExitStack()
     stack.enter_context(away)
     return stack
-
-
-async def _waiting(connection: Connection) -> int:
-    _, text = await connection.ask(request("GET", "/metrics"))
-    found = _WAITING.search(text)
-    return int(float(found[1])) if found else 0
