@@ -46,7 +46,7 @@ async def nasty(opener: Any, tmp_path: Any) -> Any:
 
 async def _rows(site: Any) -> dict[int, str]:
     client = await site.signed_in(Role.VIEWER)
-    page = await client.get("/runbook", headers={"Accept": "text/html"})
+    page = await client.get("/runbook?view=source", headers={"Accept": "text/html"})
     assert page.status_code == 200
     return {
         int(n): rest for n, rest in re.findall(r'<li id="L(\d+)"(.*?)</li>\n(?=<li id|</ol>)', page.text, re.DOTALL)

@@ -1,4 +1,5 @@
-"""`/runbook`: the document in force, line by line and as it was understood, and the documents that it links to."""
+"""`/runbook`: the document in force, rendered or line by line, as it was understood, and the documents that it links
+to."""
 
 from __future__ import annotations
 
@@ -6,20 +7,18 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from fastapi import APIRouter
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.bootstrap.house import House
 from tocsin.engine.errors import NotFound
-from tocsin.incident.wording import harmless
 from tocsin.runbook.model import Link, Runbook
 from tocsin.web.auth import Here, Viewer, csrf_token
+from tocsin.web.pages.markdown_view import as_html
+from tocsin.web.pages.rendered_view import rendered
 from tocsin.web.pages.rendering import digest, page
 from tocsin.web.pages.source_view import source
 from tocsin.web.pages.tree_view import whole_tree
@@ -27,17 +26,19 @@ from tocsin.web.pages.tree_view import whole_tree
 router = APIRouter(include_in_schema=False)
 LARGEST = 1_000_000
 """Bytes of a linked document."""
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 @router.get("/runbook")
-async def show(request: Request, house: Here, actor: Viewer) -> Response:
+async def show(request: Request, house: Here, actor: Viewer, view: str = "") -> Response:
+    """The document rendered; its source line by line when `view` is `source`."""
     runbook = house.reading.runbook
+    lines = source(house.reading, house.runbook_text)
+    whole = None if view == "source" else rendered(house.runbook_text, runbook, lines)
     readable = {k.target for k in runbook.links if _file(house, k) is not None}
     return page(
         request, "runbook.html", actor=actor, csrf=csrf_token(request, house), now=house.desk.now(), runbook=runbook,
         findings=house.reading.findings, readable=readable, file=Path(runbook.file).name, matrix=matrix(runbook),
-        tree=whole_tree(runbook), source=source(house.reading, house.runbook_text),
+        tree=whole_tree(runbook), source=lines, rendered=whole,
         trouble=house.troubles.get("runbook"), state=state(house),
     )  # fmt: skip
 
@@ -79,34 +80,6 @@ def matrix(runbook: Runbook) -> Matrix:
     levels = [s.name for s in runbook.severities]
     cells = {(level, after): r.to for r, after in timed for level in ([r.severity] if r.severity else levels)}
     return tuple(sorted({after for _, after in timed})), cells
-
-
-def as_html(text: str, runbook: Runbook) -> Markup:
-    """Markdown as HTML: raw HTML in it is shown as text, and only links that lead somewhere stay links."""
-    tokens = _MARKDOWN.parse(harmless(text))
-    known = {_name(k.target): k.target for k in runbook.links}
-    for token in tokens:
-        for inner in token.children or ():
-            _mend(inner, known)
-    return Markup(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}))  # noqa: S704  html is off: all is escaped
-
-
-def _mend(token: Token, known: Mapping[str, str]) -> None:
-    if token.type == "image":
-        token.type, token.tag, token.content = "text", "", f"[picture: {token.content}]"
-    if token.type != "link_open":
-        return
-    target = str(token.attrGet("href") or "")
-    if target.startswith(("http://", "https://")):
-        token.attrSet("rel", "noreferrer")
-    elif _name(target) in known:
-        token.attrSet("href", f"/runbook/linked?to={quote(known[_name(target)])}")
-    elif not target.startswith("#"):
-        token.attrSet("href", "#")
-
-
-def _name(target: str) -> str:
-    return Path(unquote(urlsplit(target).path)).name
 
 
 def _file(house: House, link: Link) -> Path | None:
