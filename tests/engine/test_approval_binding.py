@@ -93,7 +93,6 @@ async def test_a_proposal_says_where_it_acts_what_to_watch_and_how_to_take_it_ba
     [
         (Footing("staging (https://two)", HERE.target), "the cluster is staging"),
         (Footing(HERE.context, "deployment/backend in production, generation 5"), "generation 5"),
-        (Footing("unknown", HERE.target), "the cluster is unknown"),
     ],
 )
 async def test_what_changed_under_an_approval_refuses_it_and_lets_it_be_proposed_anew(
@@ -180,6 +179,25 @@ async def test_the_glass_takes_an_admin_and_a_reason(
     with pytest.raises(why):
         await plant.desk.break_glass("1", who, slug="rollback", reason=reason)
     assert (await plant.desk.incident("1")).approvals == ()
+
+
+async def test_where_it_acts_cannot_be_read_for_a_moment_and_the_proposal_stands(plant: Grounded) -> None:
+    await plant.desk.receive([alert()])
+    _, number = await plant.desk.propose("1", ANA, slug="rollback")
+    plant.ground.is_at = Footing("unknown (no runner is connected)")
+    hindered = await plant.desk.hindered("1", number)
+    assert hindered is not None
+    assert hindered.passing
+    with pytest.raises(
+        TransitionError, match=r"cannot be looked at now: unknown \(no runner is connected\): try again"
+    ):
+        await plant.desk.approve("1", BEN, approval=number)
+    assert (await plant.desk.incident("1")).approvals[0].status == "pending"
+    plant.ground.is_at = HERE
+    assert await plant.desk.hindered("1", number) is None
+    await plant.desk.approve("1", BEN, approval=number)
+    await plant.turn()
+    assert (await plant.desk.incident("1")).approvals[0].status == "done"
 
 
 async def test_a_linked_documents_steps_run_under_the_same_rules(world: World, plant: Grounded) -> None:

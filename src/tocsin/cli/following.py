@@ -215,7 +215,7 @@ def _decide(server: Client, number: int, approval: str, *, as_json: bool) -> int
     if found.status == "pending":
         return _said(answer.body) if as_json else _another(found, number)
     if not as_json:
-        put(["Approved. It runs at the server ..."])
+        put(["Approved. It runs now ..."])
     return _followed(lambda: _follow_approval(server, number, approval, as_json=as_json), "the mitigation", number)
 
 

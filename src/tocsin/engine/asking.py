@@ -36,6 +36,13 @@ class Asked(Struct, frozen=True):
     suggestions: tuple[Suggestion, ...] = ()
 
 
+class Hindered(Struct, frozen=True):
+    """Why a proposal could not be approved now. `passing` is what may pass by itself: it cannot be looked at."""
+
+    why: str
+    passing: bool = False
+
+
 def suggested(placeholder: Placeholder, alerts: Iterable[Alert]) -> Sequence[Suggestion]:
     """The first values that the alerts' labels hold for the placeholder; the label of its own name counts first."""
     own = placeholder.name.replace("-", "_").casefold()

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from tocsin.diagnosis.answering import answer as decide_answer
 from tocsin.diagnosis.walk import Position, walk
-from tocsin.engine.asking import Asked, suggested
+from tocsin.engine.asking import Asked, Hindered, suggested
 from tocsin.engine.core import Committed, Core, Decision, new_id
 from tocsin.engine.errors import NotFound
 from tocsin.engine.intake import Receipt, Service, foresee, receive
@@ -251,9 +251,10 @@ class Desk:
                 incident.id, actor, lambda i, ctx: mitigations.approve(i, ctx, approval, footing=footing)
             )
         except TransitionError:
-            await self._decide(
-                incident.id, TOCSIN, lambda i, ctx: mitigations.expire_outdated(i, ctx, approval, footing=footing)
-            )
+            if found is None or not mitigations.unreadable(found, footing):
+                await self._decide(
+                    incident.id, TOCSIN, lambda i, ctx: mitigations.expire_outdated(i, ctx, approval, footing=footing)
+                )
             raise
 
     async def decide_by_ticket(self, ticket: ApprovalTicket, *, decision: str, reason: str = "") -> Incident:
@@ -293,14 +294,17 @@ class Desk:
             for (p, step), choices in zip(wanted.values(), looked, strict=True)
         ]
 
-    async def outdated(self, ref: str, approval: str) -> str:
-        """Why a proposal cannot be approved any more, as the documents and the cluster are now; empty when it can."""
+    async def hindered(self, ref: str, approval: str) -> Hindered | None:
+        """Why a proposal could not be approved now, as the documents and the cluster are; None when it could."""
         incident = await self.incident(ref)
         found = incident.approval(approval)
         if found is None:
             raise NotFound(f"incident {incident.number} has no approval {approval!r}")
         footing = await self._footing(incident, found.slug, found.values)
-        return mitigations.outdated(Context(self.now(), TOCSIN, self.policy_of(incident)), found, footing)
+        if why := mitigations.unreadable(found, footing):
+            return Hindered(why, passing=True)
+        why = mitigations.outdated(Context(self.now(), TOCSIN, self.policy_of(incident)), found, footing)
+        return Hindered(why) if why else None
 
     async def _footing(self, incident: Incident, slug: str, values: Mapping[str, str]) -> Footing:
         """Where the mitigation would act now; nowhere when the values cannot be used anyway."""

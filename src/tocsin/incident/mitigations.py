@@ -47,6 +47,8 @@ class Footing(Struct, frozen=True):
 
 
 NOWHERE = Footing()
+UNKNOWN = "unknown"
+"""How a footing says what could not be read: the context begins with it, the target ends with it."""
 
 
 def binding(runbook: str, command: str, values: Mapping[str, str], footing: Footing = NOWHERE) -> str:
@@ -130,6 +132,8 @@ def approve(
         )
     if any(same_person(ctx.policy, ctx.actor.name, name) for name in found.approved_by):
         raise TransitionError(f"{ctx.actor.name} has approved it already: another person is needed")
+    if why := unreadable(found, footing):
+        raise TransitionError(f"{why}: try again")
     if why := outdated(ctx, found, footing):
         raise TransitionError(f"{why}: propose it again")
     if not allowed(incident.status, e.MitigationApproved):
@@ -154,6 +158,17 @@ def outdated(ctx: Context, approval: Approval, footing: Footing | None = None) -
     if footing.target != shown.target:
         was, now_is = shown.target or "not known", footing.target or "not known"
         return f"what it acts on changed since this was proposed (it was {was}, it is {now_is})"
+    return ""
+
+
+def unreadable(approval: Approval, footing: Footing | None) -> str:
+    """Why nobody can tell now whether it still acts on what was shown; empty when one can. It may pass by itself."""
+    if footing is None:
+        return ""
+    if footing.context.startswith(UNKNOWN) and not approval.context.startswith(UNKNOWN):
+        return f"where it would act cannot be looked at now: {footing.context}"
+    if footing.target.endswith(UNKNOWN) and not approval.target.endswith(UNKNOWN):
+        return f"what it would act on cannot be looked at now: {footing.target}"
     return ""
 
 

@@ -94,6 +94,8 @@ async def test_a_changed_target_is_said_before_anybody_approves(
     assert shown(await ana.get(asks)) == ""
     cluster.generation = 8
     assert "it was deployment/backend in production, generation 7" in shown(await ana.get(asks))
+    assert '<div id="approve-1" hx-swap-oob="delete">' in (await ana.get(asks)).text
+    assert '<div id="approve-1"><form' in page.text
     assert (await ana.get(f"{ROOM}/standing?approval=9")).status_code == 404
     assert (await site.shown())["approvals"][0]["status"] == "pending"
 

@@ -153,7 +153,7 @@ class NearRunner:
     async def _do(self, one: _InHand, held: Held) -> None:
         job = one.job
         if job.what is What.RUN:
-            self._say(f"runs {job.title!r} (line {held.step.line})" + (", approved" if job.approved else ""))
+            self._say(f"runs {job.title!r}{', approved' if job.approved else ''}: {_one_line(held.step.command)}")
         try:
             ended = await self._done(one, held)
         except asyncio.CancelledError:
@@ -269,6 +269,11 @@ def pause(failures: int, chance: float) -> float:
     """Seconds before the next try: doubled each time up to `LONGEST_PAUSE`, and spread by `chance` (0 to 1) so that
     many runners do not come back at the same moment."""
     return float(min(LONGEST_PAUSE, SHORTEST * 2 ** min(failures, 10)) * (0.5 + chance / 2))
+
+
+def _one_line(command: str) -> str:
+    said = " ".join(command.split())
+    return said if len(said) <= 100 else f"{said[:99]}…"
 
 
 def _joined(pieces: Sequence[Piece]) -> tuple[Piece, ...]:

@@ -35,8 +35,9 @@ async def ask(request: Request, house: Here, ticket: str) -> Response:
         return error_page(request, GONE, "Gone", _OLD)
     said, incident, approval = found
     trouble = "" if approval.status == "pending" else f"This proposal is {approval.status} already."
-    if not trouble and (why := await house.desk.outdated(incident.id, approval.id)):
-        trouble = f"This cannot be approved any more: {why}. Propose it again."
+    if not trouble and (hindered := await house.desk.hindered(incident.id, approval.id)):
+        when = "at this moment" if hindered.passing else "any more"
+        trouble = f"This cannot be approved {when}: {hindered.why}."
     return _page(request, house, said, incident, trouble=trouble)
 
 

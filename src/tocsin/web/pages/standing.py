@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from tocsin.bootstrap.house import House
+from tocsin.engine.asking import Hindered
 from tocsin.web.auth import Here, Viewer
 from tocsin.web.pages.rendering import HEADERS, render
 
@@ -25,14 +26,14 @@ class Standing:
     """Asks the desk, once for all who look on within `FRESH_SECONDS`."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, str], tuple[float, asyncio.Task[str]]] = {}
+        self._kept: dict[tuple[str, str], tuple[float, asyncio.Task[Hindered | None]]] = {}
 
-    async def why_not(self, house: House, incident: str, approval: str) -> str:
-        """Why the proposal cannot be approved any more; empty when it can."""
+    async def hindered(self, house: House, incident: str, approval: str) -> Hindered | None:
+        """Why the proposal could not be approved now; None when it could."""
         now = time.monotonic()
         self._kept = {key: kept for key, kept in self._kept.items() if now - kept[0] <= FRESH_SECONDS}
         if (incident, approval) not in self._kept:
-            self._kept[incident, approval] = (now, asyncio.ensure_future(house.desk.outdated(incident, approval)))
+            self._kept[incident, approval] = (now, asyncio.ensure_future(house.desk.hindered(incident, approval)))
         return await asyncio.shield(self._kept[incident, approval][1])
 
 
@@ -41,5 +42,5 @@ async def standing(request: Request, house: Here, actor: Viewer, number: int, ap
     """Nothing while it can be approved, else a line that says why not."""
     asked: Standing = request.app.state.standing
     incident = await house.desk.incident(str(number))
-    why = await asked.why_not(house, incident.id, approval)
-    return HTMLResponse(render("room/standing.html", why=why), headers=HEADERS)
+    found = await asked.hindered(house, incident.id, approval)
+    return HTMLResponse(render("room/standing.html", hindered=found, approval=approval), headers=HEADERS)
