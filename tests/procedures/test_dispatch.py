@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from hands import cluster_of, only, remote, written
 
@@ -178,3 +179,64 @@ def test_pauses_grow_to_a_bound_and_are_spread() -> None:
     assert [pause(n, 1) for n in (1, 2, 3)] == [0.6, 1.2, 2.4]
     assert pause(50, 1) == 20
     assert pause(50, 0) == 10
+
+
+class Cut(httpx.AsyncBaseTransport):
+    """A network that can be cut, and mended."""
+
+    def __init__(self, behind: httpx.AsyncBaseTransport) -> None:
+        self._behind = behind
+        self.cut = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.cut:
+            raise httpx.ConnectError("[Errno 101] Network is unreachable")
+        return await self._behind.handle_async_request(request)
+
+
+async def test_a_change_cut_off_from_its_server_is_ended_before_it_is_called_unknown() -> None:
+    network: list[Cut] = []
+
+    def through(behind: httpx.AsyncBaseTransport) -> Cut:
+        network.append(Cut(behind))
+        return network[0]
+
+    async with remote(lease=1.5, through=through) as hands:
+        heard: asyncio.Queue[str] = asyncio.Queue()
+        book = written("echo $$; sleep 60")
+        running = asyncio.ensure_future(
+            hands.run(book, approved=True, output=lambda _, __, text: heard.put_nowait(text))
+        )
+        leader = Path(f"/proc/{(await heard.get()).strip()}")
+        network[0].cut = True
+        (report,) = await running
+        assert not (leader / "cmdline").exists() or not (leader / "cmdline").read_bytes()
+        assert report.outcome == "unknown"
+        assert "nothing was heard of the runner near for 1.5 s" in report.reason
+        assert any("could not be told of it" in line for line in hands.told)
+        network[0].cut = False
+        (again,) = await hands.run(written("echo hello"))
+        assert again.stdout == "hello\n"
+
+
+async def test_output_that_could_not_be_told_for_a_moment_is_told_later() -> None:
+    network: list[Cut] = []
+
+    def through(behind: httpx.AsyncBaseTransport) -> Cut:
+        network.append(Cut(behind))
+        return network[0]
+
+    async with remote(lease=10, through=through) as hands:
+        heard: asyncio.Queue[str] = asyncio.Queue()
+        book = written("for n in $(seq 1 12); do echo $n; sleep 0.1; done")
+        running = asyncio.ensure_future(hands.run(book, output=lambda _, __, text: heard.put_nowait(text)))
+        said = await heard.get()
+        network[0].cut = True
+        await asyncio.sleep(0.5)
+        network[0].cut = False
+        (report,) = await running
+        while not heard.empty():
+            said += heard.get_nowait()
+    assert report.outcome == "ok"
+    assert report.stdout.startswith(said)
+    assert said.startswith("1\n")
