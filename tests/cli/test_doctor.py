@@ -10,7 +10,7 @@ import pytest
 
 from tocsin.cli.doctor import doctor
 from tocsin.cli.init import init
-from tocsin.cli.programs import programs
+from tocsin.runbook.programs import programs
 from tocsin.runbook.reader import read
 from tocsin.store.database import Store
 

@@ -13,7 +13,7 @@ from tocsin.channels.text import one_line
 from tocsin.cli import opening
 from tocsin.cli.check import UnreadableError, reading_of
 from tocsin.cli.diagnoses import Check, Verdict, database_check, fail, ok, warn
-from tocsin.cli.programs import programs
+from tocsin.runbook.programs import programs
 from tocsin.cli.reaching import Target, channel_targets, reached, source_targets
 from tocsin.cli.terminal import put
 from tocsin.config import Overrides, Settings, SettingsError, check_against, roster
