@@ -101,11 +101,26 @@ def _write_settings(production: Production, wish: Wish, *, port: int, token: str
             immediate="15s" if wish.fast else "5m",
             prometheus=_quoted(production.prometheus_url),
             environment=environment,
+            evidence=_evidence(production),
             title="QAWave (drill)" if wish.drill else "QAWave",
         ),
         encoding="utf-8",
     )
     return path
+
+
+def _evidence(production: Production) -> str:
+    """What is asked to answer the decision tree: everything the backend needs, so that it is complete."""
+    lines = ["[evidence]", "complete = true", "every = '1s'", "[[evidence.redis]]", "name = 'redis'"]
+    lines += [f"url = {_quoted(production.redis_url)}", "workload = 'redis'"]
+    if production.shape.database:
+        lines += ["[[evidence.postgresql]]", "name = 'postgresql'", f"url = {_quoted(production.database_url)}"]
+        lines.append("workload = 'postgresql'")
+    if production.shape.downstream:
+        address = f"127.0.0.1:{production.service_port('payments')}"
+        lines += ["[[evidence.dependencies]]", "name = 'payments'", f"address = {_quoted(address)}"]
+        lines.append("workload = 'payments'")
+    return "\n".join(lines)
 
 
 def hurried(runbook: str) -> str:
@@ -167,6 +182,8 @@ workload = "deployment/backend"
 token = "file:alert-token"
 [sources.prometheus]
 url = {prometheus}
+
+{evidence}
 
 [channels.console]
 enabled = true

@@ -16,6 +16,8 @@ from tocsin.incident.policy import Role
 
 PATIENCE = 45.0
 """Seconds to wait for any one thing of the story."""
+LEFT_TO_TOCSIN = 8.0
+"""Seconds in which it is waited for Tocsin's own answer to the tree's question."""
 IMPACT = "About two in five requests to the backend fail"
 CAUSE = "Version v2 of the backend fails requests and leaks connections"
 
@@ -127,11 +129,22 @@ class Player(Caller):
         await self._seen("the investigation is done", lambda i: all(r["status"] != "running" for r in i["runs"]))
         await self._post("/facts", {"impact": IMPACT})
 
+    async def _decide(self) -> None:
+        """Leave the first question to Tocsin for a while; answer it as a person would where it stays silent."""
+        deadline = time.monotonic() + LEFT_TO_TOCSIN
+        decision = (await self._incident())["decision"]
+        while not decision["path"] and time.monotonic() < deadline:
+            await asyncio.sleep(0.1)
+            decision = (await self._incident())["decision"]
+        for step in decision["path"]:
+            self._say(f"{step['question']} {step['by']} says {step['answer']}: {step['reason']}")
+        if decision["question"] is not None:
+            slug = decision["question"]["slug"]
+            reason = "v2 went out just before"
+            await self._post("/answers", {"question": slug, "answer": "yes", "reason": reason})
+
     async def _mitigate(self) -> None:
-        question = (await self._incident())["decision"]["question"]
-        await self._post(
-            "/answers", {"question": question["slug"], "answer": "yes", "reason": "v2 went out just before"}
-        )
+        await self._decide()
         incident = await self._seen("the rollback is proposed", lambda i: bool(i["approvals"]))
         approval = incident["approvals"][-1]
         self._say(f"approving: {approval['command']}")

@@ -12,10 +12,11 @@ from tocsin.cli.demo_house import Beside
 from tocsin.cli.demo_player import Caller, Incident
 from tocsin.cli.drill_score import Entry, Score, at, judged
 from tocsin.diagnosis.questions import bind
+from tocsin.incident.policy import TOCSIN
 from tocsin.lab.errors import LabError
-from tocsin.lab.scenarios.model import FIX, NO, NOTHING, OPEN, RESTART, ROLLBACK, Scenario
+from tocsin.lab.scenarios.model import FIX, NO, NOTHING, OPEN, RESTART, ROLLBACK, YES, Scenario
 
-WAIT_FOR_ANSWER_S = 9.0
+WAIT_FOR_ANSWER_S = 14.0
 """How long the responder waits for Tocsin to answer a question of the tree before answering it."""
 _WORDS = {ROLLBACK: ("rollback", "roll back", "undo"), RESTART: ("restart",), "scale": ("scale",)}
 
@@ -74,27 +75,29 @@ class Responder(Caller):
         """Walk the tree to its end, and mitigate."""
         await self._post("/facts", {"impact": self._scenario.impact})
         while (question := (await self._incident())["decision"]["question"]) is not None:
-            answer, reason = await self._answer(question)
+            if await self._answered(question):
+                continue
+            answer, reason = self._truth(question), self._scenario.truth.cause
             await self._post("/answers", {"question": question["slug"], "answer": answer, "reason": reason})
-            self._say(f"{question['question']} {answer}: {reason}")
+            self._say(f"{question['question']} a person says {answer}: {reason}")
         await self._mitigate()
 
-    async def _answer(self, question: dict[str, Any]) -> tuple[str, str]:
-        """Tocsin's answer when it has one in time, else the truth, as a person who knows it would say it."""
+    async def _answered(self, question: dict[str, Any]) -> bool:
+        """Whether Tocsin answers the question by itself, in the time that a responder waits for it."""
         deadline = time.monotonic() + WAIT_FOR_ANSWER_S
         while time.monotonic() < deadline:
-            asked = (await self._incident())["decision"]["question"] or {}
-            found = suggestion(asked)
-            if asked.get("slug") != question["slug"] or (found is None and not expected(asked)):
-                break
-            if found is not None:
-                if found[0] in ("yes", "no"):
-                    return found
-                break
+            decision = (await self._incident())["decision"]
+            step = next((step for step in decision["path"] if step["slug"] == question["slug"]), None)
+            if step is not None:
+                self._say(f"{step['question']} {step['by']} says {step['answer']}: {step['reason']}")
+                return bool(step["answer"] in (YES, NO))
             await asyncio.sleep(0.1)
+        return False
+
+    def _truth(self, question: dict[str, Any]) -> str:
+        """The true answer; no, where people may differ."""
         topic = bind(question["question"]).topic
-        truth = self._scenario.truth.answers().get(topic.value, OPEN) if topic else OPEN
-        return truth or NO, self._scenario.truth.cause
+        return (self._scenario.truth.answers().get(topic.value, OPEN) if topic else OPEN) or NO
 
     async def _mitigate(self) -> None:
         truth = self._scenario.truth
@@ -183,11 +186,9 @@ class Responder(Caller):
         due = next((each for each in entries if each["type"] == "AcknowledgeMissed"), None)
         resolved = at(entries, "Resolved", since)
         recovered = None if self.recovered_at is None else self.recovered_at - since.timestamp()
-        given = [
-            (step["question"], step["answer"], step["reason"])
-            for step in incident["decision"]["path"]
-            if step["by"].casefold() == "tocsin"
-        ]
+        asked = {each.slug: each.question for each in self._here.house.reading.runbook.questions()}
+        said = [each["data"] for each in entries if each["type"] == "Answered" and each["actor"] == TOCSIN.name]
+        given = {asked.get(one["question"], ""): (one["answer"], one.get("reason", "")) for one in said}
         return Score(
             name=self._scenario.name,
             acknowledged=at(entries, "Acknowledged", since),
@@ -201,18 +202,7 @@ class Responder(Caller):
             updates=sum(each["type"] == "Posted" for each in entries),
             reminders=sum(each["type"] == "UpdateReminded" for each in entries),
             incidents=incidents,
-            verdicts=judged(self._scenario, given),
+            verdicts=judged(self._scenario, ((each, *given[each]) for each in given)),
             right=truth.right,
             limit=self._scenario.limit,
         )
-
-
-def suggestion(question: dict[str, Any]) -> tuple[str, str] | None:
-    """Tocsin's own answer to the question that is open, and its reason; None while there is none."""
-    found = question.get("verdict")
-    return (found["answer"], found["reason"]) if found else None
-
-
-def expected(question: dict[str, Any]) -> bool:
-    """Whether Tocsin may still answer the question by itself."""
-    return bool(question.get("awaited"))

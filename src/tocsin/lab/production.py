@@ -21,7 +21,7 @@ from tocsin.lab.apps.postgres import Connection, SqlError
 from tocsin.lab.errors import LabError
 from tocsin.lab.kube.access import ADMIN, USERS
 from tocsin.lab.kube.inventory import IMAGE, Shape, image, new_world
-from tocsin.lab.world import Image, World, endpoints_file, world_file, write
+from tocsin.lab.world import Image, World, world_file, write
 
 READY_WITHIN_S = 30.0
 LOAD_PER_SECOND = 20.0
@@ -168,11 +168,15 @@ class Production:
         else:
             session.close()
 
+    def service_port(self, name: str) -> int:
+        """The loopback port of a service of the cluster; it is closed while none of its pods is ready."""
+        ports: dict[str, int] = json.loads((self.state_dir / "services.json").read_bytes())
+        return ports[name]
+
     def _database_port(self) -> int:
-        ports: dict[str, list[int]] = json.loads(endpoints_file(self.state_dir).read_bytes())
-        if not self.shape.database or not ports.get("postgresql"):
+        if not self.shape.database:
             raise LabError("the practice production has no real database; start it with Shape(database=True)")
-        return ports["postgresql"][0]
+        return self.service_port("postgresql")
 
     @property
     def database_url(self) -> str:
@@ -182,8 +186,7 @@ class Production:
     @property
     def redis_url(self) -> str:
         """Where Redis answers."""
-        ports: dict[str, list[int]] = json.loads(endpoints_file(self.state_dir).read_bytes())
-        return f"redis://127.0.0.1:{ports['redis'][0]}/0"
+        return f"redis://127.0.0.1:{self.service_port('redis')}/0"
 
     def load(self, per_second: float) -> None:
         """Let so many requests a second come."""

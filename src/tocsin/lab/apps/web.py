@@ -24,7 +24,8 @@ UNHEALTHY_SHARE = 0.2
 POOL = 80
 WINDOW_S = 3.0
 SLOT_WAIT_S = 0.8
-STATEMENT_TIMEOUT_MS = 700
+DATABASE_POOL = 10
+DATABASE_WAIT_S = 0.5
 
 
 class PoolTimeoutError(TimeoutError):
@@ -57,22 +58,25 @@ class Application:
         self._recent: deque[tuple[float, bool, float]] = deque(maxlen=2000)
         self._lock = threading.Lock()
         self._database: list[Connection] = []
+        self._database_pool = threading.BoundedSemaphore(DATABASE_POOL)
 
     def answer(self, method: str, path: str) -> tuple[int, dict[str, object]]:
         """Status and body for a request of the API."""
         started = time.monotonic()
+        own = False
         status, body = 200, {"version": self.version, "path": path, "items": []}  # type: tuple[int, dict[str, object]]
         try:
             self._work(method, path)
         except (PoolTimeoutError, UpstreamError, RequestError, SqlError, OSError) as exc:
             status, body = 500, {"error": "Internal Server Error", "path": path}
+            own = isinstance(exc, RequestError) or bool(self.leaked)
             self._complain(method, path, exc, started)
         except OverloadedError as exc:
             status, body = 503, {"error": "Service Unavailable", "path": path}
             self.container.log.line("WARN", f"{method} {path} 503 {_ms(started)}ms: {exc}")
         else:
             self.container.log.line("INFO", f"{method} {path} 200 {_ms(started)}ms")
-        self._note(status, time.monotonic() - started)
+        self._note(status, time.monotonic() - started, own=own)
         return status, body
 
     def _complain(self, method: str, path: str, exc: Exception, started: float) -> None:
@@ -81,11 +85,11 @@ class Application:
             text += f" SQLSTATE {exc.code}"
         self.container.log.line("ERROR", f"{text}\n{_trace()}")
 
-    def _note(self, status: int, seconds: float) -> None:
+    def _note(self, status: int, seconds: float, *, own: bool) -> None:
         with self._lock:
             self.counts[str(status)] = self.counts.get(str(status), 0) + 1
             self.spent += seconds
-            self._recent.append((time.monotonic(), status < 500, seconds))
+            self._recent.append((time.monotonic(), not own, seconds))
 
     def _work(self, method: str, path: str) -> None:
         if self._slots is None:
@@ -142,9 +146,18 @@ class Application:
         ports = self.container.ports_of(self.container.word("database"))
         if not ports:
             raise UpstreamError("could not connect to postgresql:5432: connection refused")
+        if not self._database_pool.acquire(timeout=DATABASE_WAIT_S):
+            waited = int(DATABASE_WAIT_S * 1000)
+            raise PoolTimeoutError(f"no connection free within {waited}ms, {DATABASE_POOL} of {DATABASE_POOL} in use")
+        try:
+            self._ask_database(ports[0], path)
+        finally:
+            self._database_pool.release()
+
+    def _ask_database(self, port: int, path: str) -> None:
         with self._lock:
             connection = self._database.pop() if self._database else None
-        connection = connection or Connection(ports[0], statement_timeout_ms=STATEMENT_TIMEOUT_MS)
+        connection = connection or Connection(port)
         try:
             connection.query(self.container.word("statement", _STATEMENTS[hash(path) % len(_STATEMENTS)]))
         except SqlError as exc:
@@ -163,7 +176,7 @@ class Application:
             self._database.append(connection)
 
     def health(self) -> tuple[int, dict[str, object]]:
-        """503 while more than a fifth of the last seconds' requests failed, else 200; and what the kubelet counts."""
+        """503 while more than a fifth of the last seconds' requests failed by its own fault, else 200; and counts."""
         since = time.monotonic() - WINDOW_S
         with self._lock:
             recent = [each for each in self._recent if each[0] >= since]

@@ -61,7 +61,9 @@ def new_world(load: float) -> World:
         image(f"{REGISTRY}/frontend:v1", "site"),
         image(f"{REGISTRY}/frontend:v1.1", "site"),
         image(f"{REGISTRY}/payments:v1", "web", service_ms=8),
-        image(f"{REGISTRY}/payments:v2", "web", service_ms=8, fail=0.6, error="card processor refused the session"),
+        image(
+            f"{REGISTRY}/payments:v2", "web", service_ms=8, fail=0.6, static_health=1, error="card processor refused"
+        ),
         image(f"{REGISTRY}/worker:v1", "worker"),
         image("redis:7.2", "cache"),
         image("postgres:15", "database"),

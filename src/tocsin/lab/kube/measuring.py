@@ -50,7 +50,7 @@ class Measuring:
             container = self._kubelet.containers.get(pod["metadata"]["uid"])
             if container is None:
                 continue
-            ups[app] = max(ups.get(app, 0.0), float(container.ready))
+            ups[app] = max(ups.get(app, 0.0), float(container.running))
             self._pod(pod, container, app)
         for app, up in ups.items():
             gauge("up", up, job="gateway" if app == PRODUCT else app, service=app)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tocsin.lab.kube.kubelet import Kubelet
 from tocsin.lab.kube.objects import Object, deleting, digest, iso, labels_of, name_of, quantity, ready
+from tocsin.lab.kube.proxy import Proxy
 from tocsin.lab.kube.recorder import Recorder, Said
 from tocsin.lab.kube.resources import ENDPOINTS, NODES, PODS, SERVICES
 from tocsin.lab.kube.store import Store
@@ -96,7 +97,9 @@ class Services:
         self._store = store
         self._kubelet = kubelet
         self._file = endpoints_file(state_dir)
+        self._addresses = state_dir / "services.json"
         self._written = ""
+        self._proxies: dict[str, Proxy] = {}
 
     def tick(self) -> None:
         """Bring both up to date."""
@@ -106,8 +109,13 @@ class Services:
             selector = service["spec"].get("selector") or {}
             mine = [pod for pod in pods if selector.items() <= labels_of(pod).items() and not deleting(pod)]
             self._keep(service, mine)
-            found = [self._kubelet.containers.get(pod["metadata"]["uid"]) for pod in mine if ready(pod)]
-            ports[name_of(service)] = [each.port for each in found if each is not None and each.running]
+            mine_running = [self._kubelet.containers.get(pod["metadata"]["uid"]) for pod in mine if ready(pod)]
+            ports[name_of(service)] = [each.port for each in mine_running if each is not None and each.running]
+        for name, found in ports.items():
+            if name not in self._proxies:
+                self._proxies[name] = Proxy()
+                write(self._addresses, {each: proxy.port for each, proxy in self._proxies.items()})
+            self._proxies[name].serve(tuple(found))
         if (text := json.dumps(ports)) != self._written:
             write(self._file, ports)
             self._written = text

@@ -101,6 +101,8 @@ class Workloads:
             },
             "status": {"replicas": 0},
         }
+        if not sets:  # as old as its deployment, which may say that it is older than this cluster
+            replica_set["metadata"]["creationTimestamp"] = deployment["metadata"]["creationTimestamp"]
         return self._store.create(REPLICA_SETS, replica_set)
 
     def _renumber(self, deployment: Object, wanted: Object, old: Sequence[Object]) -> Object:

@@ -41,7 +41,9 @@ DEPLOY_DECOY = Scenario(
     steps=(
         Step(levers.deploy("v1.1", "frontend"), "Somebody deploys v1.1 of the front end. It is a good one."),
         Step(
-            levers.strike_running("payments", fail=0.6, error=_CARD), "The payments service loses its session.", DECOY_S
+            levers.strike_running("payments", fail=0.6, error=_CARD, static_health=1),
+            "The payments service loses its session.",
+            DECOY_S,
         ),
     ),
     shape=DOWNSTREAM,
@@ -82,7 +84,11 @@ RESTART_NOT_DEPLOY = Scenario(
     ),
     steps=(
         Step(levers.restart(), "Somebody restarts the backend. Nothing of it changes."),
-        Step(levers.strike_running("payments", fail=0.6, error=_CARD), "The payments service loses its session.", 5.0),
+        Step(
+            levers.strike_running("payments", fail=0.6, error=_CARD, static_health=1),
+            "The payments service loses its session.",
+            5.0,
+        ),
     ),
     shape=DOWNSTREAM,
 )
