@@ -227,7 +227,7 @@ def test_sql_in_a_shell_fence_is_a_persons_and_said() -> None:
     reading = read("## Checks\n```bash\n# Locks\nSELECT * FROM pg_locks;\n```\n", file="x.md")
     (step,) = reading.runbook.procedures[0].steps
     assert (step.kind, step.title) == (StepKind.MANUAL, "Locks: SELECT * FROM pg_locks;")
-    assert ("R308", 3) in {(found.code, found.line) for found in reading.findings}
+    assert ("R308", 4) in {(found.code, found.line) for found in reading.findings}
 
 
 def test_queries_of_a_promql_fence_are_queries() -> None:

@@ -33,7 +33,7 @@ _JUMP = re.compile(
 )
 _YES = re.compile(r"^(?:if )?yes\b", re.IGNORECASE)
 _NO = re.compile(r"^(?:if )?no\b", re.IGNORECASE)
-_NOTHING_MORE = "None of these: the document says nothing further"
+NOTHING_MORE = "None of these: the document says nothing further"
 _LONGEST = 40
 _MOST = 300  # nodes of the tree grown; questions that jump again and again would grow without end
 
@@ -43,6 +43,8 @@ class _Asked(Struct):
     line: int
     yes: str = ""
     no: str = ""
+    yes_line: int = 0
+    no_line: int = 0
 
 
 def chained(lines: list[tuple[str, int]]) -> list[Node]:
@@ -63,7 +65,8 @@ def chained(lines: list[tuple[str, int]]) -> list[Node]:
             which, told = answer["which"].casefold()[0], answer["text"].strip()
             if told.endswith("?") or not told or (asked[-1].yes if which == "y" else asked[-1].no):
                 return []
-            asked[-1] = structs.replace(asked[-1], **{"yes" if which == "y" else "no": told})
+            said = {"yes": told, "yes_line": line} if which == "y" else {"no": told, "no_line": line}
+            asked[-1] = structs.replace(asked[-1], **said)
         elif (found := _ASKED.fullmatch(text)) and int(found["number"] or len(asked) + 1) == len(asked) + 1:
             asked.append(_Asked(found["question"].strip(), line, (found["answer"] or "").strip()))
         elif asked and asked[-1].yes and asked[-1].no:
@@ -111,12 +114,12 @@ def _grow(asked: list[_Asked], at: int, nodes: list[Node], rest: str, depth: int
     leads = {"yes": _leads(here.yes, at), "no": _leads(here.no, at)}
     if leads["yes"] is not None and leads["no"] is not None and leads["yes"] == leads["no"]:
         return False
-    for answer, told in (("yes", here.yes), ("no", here.no)):
-        target = leads[answer]
+    for answer, told, at_line in (("yes", here.yes, here.yes_line), ("no", here.no, here.no_line)):
+        target, line = leads[answer], at_line or here.line
         if target is None:
-            nodes.append(Node(depth, answer, told, here.line, []))
+            nodes.append(Node(depth, answer, told, line, []))
         elif target == len(asked) and answer == "no":
-            nodes.append(Node(depth, answer, rest or _NOTHING_MORE, here.line, []))
+            nodes.append(Node(depth, answer, rest or NOTHING_MORE, line, []))
         elif not at < target < len(asked) or len(nodes) > _MOST:
             return False
         else:

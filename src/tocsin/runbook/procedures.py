@@ -205,7 +205,8 @@ def _sheet(code: Code, context: str, said: list[Finding]) -> Sheet:
     fence = split_fence(code.text, line=code.body_line)
     said += fence.findings
     titled = tuple(
-        steps.without_sql(step if step.title else structs.replace(step, title=context), said) for step in fence.steps
+        steps.without_sql(step if step.title else structs.replace(step, title=context), code, said)
+        for step in fence.steps
     )
     return Sheet(titled, fence.environment)
 

@@ -78,12 +78,15 @@ def listed(section: Section, said: list[Finding]) -> tuple[Step, ...]:
     return tuple(found) if len(found) > 1 else ()
 
 
-def without_sql(step: Step, said: list[Finding]) -> Step:
-    """The step, a person's when it is a statement of SQL in a shell fence, which is said."""
+def without_sql(step: Step, code: Code, said: list[Finding]) -> Step:
+    """The step of that fence, a person's when it is a statement of SQL in a shell fence, which is said at its line."""
     if step.kind is not StepKind.SHELL or not is_sql(step.command):
         return step
     first = " ".join(step.command.split())[:_LONGEST]
-    said.append(findings.at(findings.SQL_IN_SHELL, (step.line, 1), f'"{first}" is SQL and no command of a shell'))
+    opens = step.command.strip().split("\n")[0]
+    rows = code.text.split("\n")[max(0, step.line - code.body_line) :]
+    line = next((step.line + at for at, row in enumerate(rows) if opens in row), step.line)
+    said.append(findings.at(findings.SQL_IN_SHELL, (line, 1), f'"{first}" is SQL and no command of a shell'))
     return _manual(step.title if step.title == first else f"{step.title}: {first}", step.line)
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tocsin.runbook import commands, findings, links, sketches
 from tocsin.runbook.branches import BrokenError, Node
-from tocsin.runbook.chains import chained, tabled
+from tocsin.runbook.chains import NOTHING_MORE, chained, tabled
 from tocsin.runbook.document import Block, Code, Document, Items, Section, Table, walk
 from tocsin.runbook.flowcharts import drawn
 from tocsin.runbook.mitigations import without_command
@@ -152,7 +152,7 @@ class _Gardener:
         if same:
             return Leaf(action, node.line, same.command, same.slug, escalate=escalate)
         pointed = links.reference(node.text, self.known)
-        if not escalate:
+        if not escalate and action != NOTHING_MORE:
             self.said.append(without_command(self.document, (action, node.line), pointed))
         return Leaf(action, node.line, see=pointed[0] if pointed else None, escalate=escalate)
 
