@@ -228,6 +228,22 @@ def test_a_folder_without_json_and_one_that_is_not_there_are_refused(tmp_path: P
         SYSTEMS[system](tmp_path / "gone")
 
 
+def test_a_schedule_of_pagerdutys_new_kind_is_left_out_and_said(tmp_path: Path) -> None:
+    shutil.copytree(EXPORTS / "pagerduty", tmp_path / "export")
+    new = {"schedule": {"id": "PNEW", "type": "schedule", "name": "New", "time_zone": "UTC", "rotations": []}}
+    (tmp_path / "export" / "schedules" / "PNEW.json").write_text(json.dumps(new))
+    plan = pagerduty.read(tmp_path / "export")
+    assert [schedule.name for schedule in plan.schedules] == ["Primary"]
+    assert 'schedule "New": is of the new kind (v3): take its calendar feed as ical' in plan.left_out
+
+
+def test_a_folder_that_is_not_there_to_write_into_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bring_over("oncall", EXPORTS / "oncall", output=tmp_path / "gone" / "tocsin.toml", force=False) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_an_unknown_system_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bring_over("victorops", tmp_path, output=tmp_path / "tocsin.toml", force=False) == 2
     assert "use one of opsgenie, oncall, pagerduty" in capsys.readouterr().err

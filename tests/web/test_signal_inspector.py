@@ -89,6 +89,15 @@ async def test_what_cannot_be_read_is_shown_with_the_reason(site: Site) -> None:
     assert "alerts" in seen["reason"]
 
 
+async def test_half_a_character_in_a_body_harms_nothing(site: Site) -> None:
+    answer = await sent(site, AM, b'{"alerts": [{"status": "\\ud800", "labels": {"\\udfff": "\\ud800"}}]}')
+    assert answer.status_code == 400
+    assert (await newest(site))["status"] == 400
+    named = {"title": "\ud800", "service": "\udfff"}
+    assert (await sent(site, "/api/v1/alerts/generic", named)).status_code < 500
+    assert (await newest(site))["sender"] == "generic"
+
+
 async def test_of_somebody_unknown_nothing_but_the_refusal_is_kept(opener: Opener) -> None:
     site = await opener(alert_token="the token")
     await sent(site, AM, webhook("firing-group2"), Authorization="Bearer wrong-and-secret")

@@ -36,6 +36,7 @@ _NO_EQUIVALENT = {
 _OF_PEOPLE = ("manual", "maintenance", "direct_paging")
 _STEPS = {
     "notify_whole_channel": "tells the whole Slack channel: messages to everybody go where [channels] say",
+    "notify_team_members": "notifies a team: write its people into a role",
     "notify_user_group": "notifies a Slack user group: write its people into a role",
     "trigger_webhook": "triggers a webhook: [channels.webhook] posts every message",
     "trigger_action": "triggers a webhook: [channels.webhook] posts every message",

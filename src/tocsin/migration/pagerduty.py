@@ -129,7 +129,7 @@ class ServiceShape(Struct, frozen=True):
 
 def _told(data: Mapping[str, Any]) -> str:
     """What an object is: its `type`, or the fields that only it has."""
-    if "schedule_layers" in data:
+    if "schedule_layers" in data or ("rotations" in data and "time_zone" in data):
         return "schedule"
     if "escalation_rules" in data:
         return "escalation_policy"
@@ -204,6 +204,11 @@ class _Reader:
                 e.data.get("id") == entity.data.get("id") for e in self.of("schedule") if "schedule_layers" in e.data
             ):
                 return None  # the list of schedules beside the schedules themselves
+            if "rotations" in entity.data:
+                name = str(entity.data.get("name", ""))
+                self.schedules[str(entity.data.get("id", ""))] = (name, ())
+                self.left_out.append(f'schedule "{name}": is of the new kind (v3): take its calendar feed as ical')
+                return None
             raise entity.wrong(".schedule_layers", "is missing: save the answer of /schedules/ID of each schedule")
         shape = entity.fit(ScheduleShape)
         zone = zone_of(entity, ".time_zone", shape.time_zone)

@@ -213,7 +213,10 @@ class Inspector:
         tally.minutes[-1] += 1
         if delivery.refused:
             tally.errors += 1
-            tally.last_error_at, tally.last_error = now, _text(delivery.reason.encode())[:REASON_CHARACTERS]
+            tally.last_error_at, tally.last_error = (
+                now,
+                _text(delivery.reason.encode("utf-8", "replace"))[:REASON_CHARACTERS],
+            )
 
     def _keep(
         self, delivery: Delivery, body: bytes, alerts: tuple[Alert, ...], receipts: dict[str, Receipt]
@@ -224,7 +227,7 @@ class Inspector:
             receipt = receipts.get(alert.fingerprint)
             outcome, incident = (receipt.outcome, receipt.incident) if receipt else ("", None)
             seen.append(Seen(short, outcome, incident))
-        reason = _text(delivery.reason.encode())[:REASON_CHARACTERS]
+        reason = _text(delivery.reason.encode("utf-8", "replace"))[:REASON_CHARACTERS]
         self._kept.append(replace(delivery, body=_text(body), seen=tuple(seen), reason=reason))
 
 
