@@ -285,3 +285,17 @@ def test_yes_asks_nothing_on_a_terminal(tmp_path: Path) -> None:
     code, shown = _on_a_terminal(b"", "--yes", str(tmp_path))
     assert (code, "Name of the service" in shown) == (0, False)
     assert sorted(os.listdir(tmp_path)) == sorted(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("answers", "channel"),
+    [
+        (Answers(), "Tocsin's console"),
+        (Answers(channel="email", team="shop@example.com"), "E-mail to shop@example.com"),
+        (Answers(channel="webhook", hook="https://hooks.example.com/secret/x"), "Webhook at hooks.example.com"),
+    ],
+)
+def test_the_runbook_names_the_channel_that_was_chosen(answers: Answers, channel: str) -> None:
+    text = starter.runbook(answers)
+    assert f"**Channel:** {channel}\n" in text
+    assert "Slack" not in text

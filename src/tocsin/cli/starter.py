@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from importlib.resources import files
+from urllib.parse import urlsplit
 
 from tocsin.cli.interview import Answers, Person
 from tocsin.runbook import durations
@@ -27,6 +28,7 @@ _USUAL_ROWS = (
     ("| SEV2 | An important part does not work |", "15 minutes"),
     ("| SEV3 | It works, but badly |", "1 hour"),
 )
+_USUAL_CHANNEL = "**Channel:** Tocsin's console"
 _MAIL = """\
 # [channels.email]
 # smtp = "smtp://user:env:SMTP_PASSWORD@mail.example.com:587"
@@ -59,7 +61,7 @@ def settings(answers: Answers) -> str:
 
 def runbook_changes(answers: Answers) -> tuple[Change, ...]:
     """What differs from the starter runbook, in the order to change it."""
-    changes = [*_times(answers), *_commands(answers)]
+    changes = [*_times(answers), *_commands(answers), *_channel(answers)]
     if answers.health != _USUAL.health:
         changes += [(_VERSION, ""), (_USUAL.health, answers.health)]
     return (*changes, *(_TWO_RUNGS if _own_people(answers) else ()))
@@ -98,6 +100,12 @@ def _times(answers: Answers) -> list[Change]:
     return [
         (f"{row} {usual} |", f"{row} {durations.words(now)} |") for (row, usual), before, now in rows if before != now
     ]
+
+
+def _channel(answers: Answers) -> list[Change]:
+    """Where the team is told; of a webhook's address only the host, since its path may be a secret."""
+    told = {"email": f"E-mail to {answers.team}", "webhook": f"Webhook at {urlsplit(answers.hook).hostname}"}
+    return [(_USUAL_CHANNEL, f"**Channel:** {told[answers.channel]}")] if answers.channel in told else []
 
 
 def _commands(answers: Answers) -> list[Change]:
