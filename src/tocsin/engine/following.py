@@ -46,6 +46,7 @@ class Following:
         if not self._listen(hear):
             return
         self._core.once = Once()
+        heard.set()  # so that it knows from the beginning where the stream stands
         while True:
             with suppress(TimeoutError):
                 # not wait_for, which in Python 3.11 forgets a cancellation that arrives with the wake

@@ -101,6 +101,8 @@ class Postgres:
         return None
 
     def dispose(self) -> None:
+        """Ends every connection, those that are still read on as soon as they are given back."""
+        event.listen(self.reading, "checkin", lambda connection, _: connection and connection.close())
         self.writing.dispose()
         self.reading.dispose()
 
