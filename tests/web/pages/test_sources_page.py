@@ -48,6 +48,23 @@ async def test_what_was_heard_is_counted_and_refusals_are_said(site: Site, brows
     assert "last one refused, 400" in text
 
 
+async def test_what_is_watched_from_here_is_listed(opener: Opener, shown: Shown) -> None:
+    own = """
+[sources.email]
+listen = "127.0.0.1:2599"
+[[sources.heartbeats]]
+name = "nightly"
+[[sources.probes]]
+name = "home"
+url = "https://example.com"
+"""
+    site = await opener(settings=SETTINGS + own)
+    text = shown(await (await site.signed_in(Role.RESPONDER)).get("/sources"))
+    assert "E-mail alerts to alerts+TOKEN@, reports to reports@, taken at 127.0.0.1:2599" in text
+    assert "nightly every 5 min http://tocsin.test/api/v1/heartbeats/nightly?token=TOKEN" in text
+    assert "home probe, every 30 s" in text
+
+
 async def test_nobody_unknown_sees_the_pages(site: Site) -> None:
     client = await site.of(None)
     for path in ("/sources", "/signals", "/signals/1"):
