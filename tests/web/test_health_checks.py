@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sites import Site, refusal, webhook
 
 from tocsin.engine.ingest_log import Spooled
+from tocsin.incident.policy import Role
 from tocsin.store.errors import StoreUnavailable
 from tocsin.store.spool import Spool
 
@@ -24,7 +25,7 @@ LOCAL = "127.0.0.1"
 def spooling(site: Site, folder: Path, *, limit: int = 10**6) -> Iterator[Spool]:
     """The site with a spool, while another process holds its database's lock to write."""
     spool = Spool(folder, limit=limit)
-    site.house.spooled = Spooled(site.house.desk, spool, on_trouble=lambda name, said: None)
+    site.house.spooled = Spooled(site.house.desk, spool, on_trouble=lambda name, said: _note(site, name, said))
     holder = sqlite3.connect(site.store.path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     try:
@@ -32,6 +33,10 @@ def spooling(site: Site, folder: Path, *, limit: int = 10**6) -> Iterator[Spool]
     finally:
         holder.close()
         spool.close()
+
+
+def _note(site: Site, name: str, said: str | None) -> None:
+    site.house.troubles[name] = said or ""
 
 
 async def scraped(site: Site) -> dict[str, dict[tuple[str, ...], float]]:
@@ -84,6 +89,25 @@ async def test_it_says_that_the_database_is_away_and_how_many_alerts_wait(site: 
         assert f"{many} alerts wait" in refusal(await sender.get("/readyz"), 503)["detail"]
         assert (await sender.get("/readyz?to=alerts")).json() == {"status": "ready", "spooled": many}
         assert (await scraped(site))["tocsin_spool_waiting_alerts"] == {(): many}
+
+
+async def test_the_page_says_plainly_that_the_database_is_away(site: Site, tmp_path: Path) -> None:
+    person, sender = await site.signed_in(Role.RESPONDER), await site.of(None, address=LOCAL)
+    with spooling(site, tmp_path / "spool"):
+        await sender.post("/api/v1/alerts/alertmanager", content=webhook("firing-group2"))
+        page = (await person.get("/", headers={"Accept": "text/html"})).text
+        assert "the database refuses to write: database is locked; 2 alerts wait in the spool" in page
+
+
+async def test_what_is_said_of_an_alert_waits_for_the_spool(site: Site, tmp_path: Path) -> None:
+    sender = await site.of(None, address=LOCAL)
+    end = {"routing_key": "", "event_action": "resolve", "dedup_key": "k"}
+    with spooling(site, tmp_path / "spool"):
+        await sender.post("/api/v1/alerts/alertmanager", content=webhook("firing-group2"))
+        assert (await sender.post("/v2/enqueue", json=end)).status_code == 429
+        closed = await sender.post("/v2/alerts/k/close?identifierType=alias", json={})
+        assert closed.status_code == 429
+        assert "send it again once they are taken in" in closed.json()["message"]
 
 
 async def test_a_full_spool_takes_no_alerts(site: Site, tmp_path: Path) -> None:
