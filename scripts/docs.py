@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from tocsin.cli.main import app
+from tocsin.diagnosis.contradictions import CATALOGUE as LIVE_CATALOGUE
 from tocsin.runbook.findings import CATALOGUE, Code
 from tocsin.runbook.model import Level
 from tocsin.runbook.shell.catalogue import CATALOGUE as SHELL_CATALOGUE
@@ -57,12 +58,13 @@ _FAMILIES = (
     ("R3", "Procedures, mitigations and the decision tree"),
     ("R4", "What follows an incident"),
     ("S", "Commands"),
+    ("L", "What production contradicts (`check --live`, and daily on the server)"),
 )
 
 
 def findings_page() -> str:
     """docs/findings.md: every code by family, errors and warnings as the catalogue has them."""
-    codes = (*CATALOGUE, *SHELL_CATALOGUE)
+    codes = (*CATALOGUE, *SHELL_CATALOGUE, *LIVE_CATALOGUE)
     parts = [GENERATED, "", FINDINGS_HEAD, *_overview(codes)]
     for prefix, title in _FAMILIES:
         parts += [f"## {title}", ""]

@@ -12,6 +12,7 @@ from tocsin.bootstrap.diagnosis import Examined, diagnosing, witness
 from tocsin.bootstrap.edition import keep, read_edition
 from tocsin.bootstrap.hands import RunnerWatch, dispatching, hands
 from tocsin.bootstrap.house import House
+from tocsin.bootstrap.living import LiveCheck
 from tocsin.bootstrap.operating import spooled, upkeep
 from tocsin.bootstrap.reloading import Reloading
 from tocsin.bootstrap.watchers import watchers
@@ -95,6 +96,8 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
     house.diagnosing = diagnosing(settings, desk, seen) if seen else None
     if house.diagnosing is not None:
         sources.append(house.diagnosing.run)
+        if settings.evidence.check.enabled:
+            sources.append(LiveCheck(house).run)
     reloading = Reloading(house, edition, store=store, calendars=calendars)
     following = Following(core, store.listen)
     house.background = (*sources, following.run, reloading.run, *upkeep(house, on_trouble))

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import structlog
 
 from tocsin.config import Settings
+from tocsin.diagnosis.live import Truth
 from tocsin.engine.core import Core
 from tocsin.engine.credentials import Credentials
 from tocsin.engine.desk import Desk
@@ -56,6 +57,7 @@ class House:
     database: str = ""
     background: Sequence[Background] = ()
     diagnosing: Diagnosing | None = None
+    truth: Truth | None = None
     troubles: dict[str, str] = field(default_factory=dict)
     dispatch: Dispatch | None = None
     spooled: IngestLog | None = None

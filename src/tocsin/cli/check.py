@@ -12,6 +12,9 @@ from urllib.parse import unquote, urlsplit
 
 from msgspec import structs
 
+from tocsin.cli.check_live import compared
+from tocsin.cli.opening import Refused
+from tocsin.diagnosis.contradictions import CATALOGUE as LIVE_CATALOGUE
 from tocsin.neighbours import read_beside
 from tocsin.runbook import findings
 from tocsin.runbook.mending import MENDED, mend
@@ -29,12 +32,13 @@ class UnreadableError(Exception):
     """A file that cannot be checked; its text is the one line to show."""
 
 
-def check(files: list[Path], *, format: str, config: Path | None, fix: bool = False) -> int:
+def check(files: list[Path], *, format: str, config: Path | None, fix: bool = False, live: bool = False) -> int:
     """The exit code: 0 when no document has an error, 1 when one has, 2 when an argument cannot be used.
 
     The report goes to stdout, what is wrong with the arguments to stderr in one line. A `config` must exist; a
     runbook is read without it, since settings never change what a document says. With `fix` the documents are mended
-    first, where only one way of writing it can be meant; what was mended is told on stderr.
+    first, where only one way of writing it can be meant; what was mended is told on stderr. With `live` production, as
+    the settings know it, is asked whether what they say is true.
     """
     if format not in FORMATS:
         return _refused(f'unknown format "{format}": use one of {", ".join(FORMATS)}')
@@ -47,13 +51,18 @@ def check(files: list[Path], *, format: str, config: Path | None, fix: bool = Fa
     except UnreadableError as error:
         return _refused(str(error))
     readings = [reading_of(text, file) for file, text in texts]
+    if live:
+        try:
+            readings = compared(readings, [text for _, text in texts], config)
+        except Refused as refused:
+            return _refused("; ".join(refused.lines))
     _print(_rendered(format, readings, [text for _, text in texts]))
     return 1 if any(reading.errors for reading in readings) else 0
 
 
 def explain(code: str) -> int:
     """Prints what a code of findings means and what to write instead; the exit code is 2 for an unknown one."""
-    known = {entry.code: entry for entry in (*findings.CATALOGUE, *SHELL_CATALOGUE)}
+    known = {entry.code: entry for entry in (*findings.CATALOGUE, *SHELL_CATALOGUE, *LIVE_CATALOGUE)}
     entry = known.get(code.strip().upper())
     if entry is None:
         near = get_close_matches(code.strip().upper(), known, n=3, cutoff=0.4)

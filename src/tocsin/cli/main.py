@@ -42,6 +42,7 @@ def check(
     format: Annotated[str, typer.Option(help="text, json or sarif.")] = "text",
     config: ConfigOption = None,
     fix: Annotated[bool, typer.Option("--fix", help="First mend what can only be meant one way.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Also ask production whether it is still true.")] = False,
     explain: Annotated[str | None, typer.Option(help="Say what a code means, e.g. R012, and stop.")] = None,
 ) -> None:
     """Read runbooks; print what was understood and every finding."""
@@ -49,7 +50,7 @@ def check(
 
     if explain is not None:
         raise typer.Exit(checking.explain(explain))
-    raise typer.Exit(checking.check(runbooks or [], format=format, config=config, fix=fix))
+    raise typer.Exit(checking.check(runbooks or [], format=format, config=config, fix=fix, live=live))
 
 
 @app.command()
@@ -278,6 +279,14 @@ def db_upgrade(config: ConfigOption = None, database: DatabaseOption = None) -> 
     from tocsin.cli.administer import upgrade
 
     raise typer.Exit(upgrade(config, database=database))
+
+
+@database.command("status")
+def db_status(config: ConfigOption = None, database: DatabaseOption = None) -> None:
+    """Print the database's schema version and the servers that share it; change nothing."""
+    from tocsin.cli.administer import status
+
+    raise typer.Exit(status(config, database=database))
 
 
 @app.callback(invoke_without_command=True)
