@@ -28,7 +28,7 @@ async def alive() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses={503: {"description": "What does not work, by name."}})
 async def ready(house: Here, to: Literal["work", "alerts"] = "work") -> dict[str, str | int]:
     """200 when the database answers and the engine turns; 503 naming what does not.
 

@@ -18,9 +18,15 @@ DESCRIPTION = (
 )
 _JSON = "application/json"
 _RECEIPTS, _PROBLEM = "ReceiptsJson", "ProblemJson"
+
+
+def _refusal(said: str) -> Schema:
+    return {"description": said, "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{_PROBLEM}"}}}}
+
+
 # a `model` for each refusal of each route would have pydantic build hundreds of validators at the first request
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"description": said, "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{_PROBLEM}"}}}}
+    status: _refusal(said)
     for status, said in {
         401: "Nobody we know is asking.",
         403: "This takes another role.",
@@ -30,6 +36,11 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         503: "The database does not answer: ask again.",
     }.items()
 }
+OF_A_BODY: Schema = {
+    "400": _refusal("The body cannot be read."),
+    "413": _refusal("The body is too large."),
+}
+"""What every operation that takes a body may answer beside."""
 
 
 def describe(app: FastAPI) -> None:
@@ -52,6 +63,8 @@ def _completed(schema: Schema) -> Schema:
         if path.startswith("/api/v1/"):
             for operation in operations.values():
                 operation["security"] = [{"token": []}]
+                if "requestBody" in operation:
+                    operation["responses"] |= OF_A_BODY
     parts.setdefault("schemas", {}).update({_RECEIPTS: _receipts(), _PROBLEM: _problem()})
     schema["paths"] |= {f"/api/v1/alerts/{source}": {"post": _intake(source)} for source in DECODERS}
     schema["paths"] |= senders()
@@ -73,6 +86,7 @@ def _intake(source: str) -> Schema:
                 "content": {_JSON: {"schema": {"$ref": f"#/components/schemas/{_RECEIPTS}"}}},
             },
             "400": REFUSALS[422] | {"description": "The body cannot be read; `errors` names the field."},
+            "413": OF_A_BODY["413"],
             **refused,
         },
     }

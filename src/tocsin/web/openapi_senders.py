@@ -16,10 +16,12 @@ def senders() -> Schema:
     """The paths with their operations."""
     return {
         ALERTMANAGER_API: {
-            "post": _operation("Alerts as Prometheus posts them to an Alertmanager", 200, 400, 401, 503)
+            "post": _operation("Alerts as Prometheus posts them to an Alertmanager", 200, 400, 401, 413, 503)
         },
         f"{MAPPED}/{{name}}": {
-            "post": _operation("Any JSON, read by the declared mapping of that name", 200, 400, 401, 404, 503, "name")
+            "post": _operation(
+                "Any JSON, read by the declared mapping of that name", 200, 400, 401, 404, 413, 503, "name"
+            )
         },
         pagerduty.ENQUEUE: {"post": _operation("PagerDuty Events API, version 2", 202, 400, 413, 429)},
         pagerduty.CREATE_EVENT: {"post": _operation("PagerDuty Events API, version 1", 200, 400, 413, 429)},
@@ -34,7 +36,7 @@ def _opsgenie() -> Schema:
     named = ("identifier",)
     paths: Schema = {
         opsgenie.ALERTS: {
-            "post": _operation("Opsgenie Alert API: create", 202, 401, 422, 429),
+            "post": _operation("Opsgenie Alert API: create", 202, 401, 413, 422, 429),
             "get": _operation("Opsgenie Alert API: list", 200, 401),
         },
         f"{opsgenie.ALERTS}/requests/{{request_id}}": {
@@ -47,7 +49,7 @@ def _opsgenie() -> Schema:
     }
     for verb in NEEDED:
         method = "put" if verb in opsgenie.PUT else "post"
-        paths[f"{one}/{verb}"] = {method: _operation(f"Opsgenie Alert API: {verb}", 202, 401, 422, 429, *named)}
+        paths[f"{one}/{verb}"] = {method: _operation(f"Opsgenie Alert API: {verb}", 202, 401, 413, 422, 429, *named)}
     for verb in ("tags", "details"):
         summary = f"Opsgenie Alert API: {verb} taken off"
         paths[f"{one}/{verb}"]["delete"] = _operation(summary, 202, 401, 422, 429, *named)

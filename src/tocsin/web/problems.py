@@ -70,6 +70,8 @@ def problem_of(exc: Exception) -> Problem:
         case RequestValidationError():
             reasons = _reasons(exc)
             return Problem(422, "; ".join(f"{name}: {why}" for name, why in reasons), reasons)
+        case HTTPException(status_code=400, detail="There was an error parsing the body"):  # as FastAPI words it
+            return Problem(400, "the body cannot be read: it is no JSON, or nested too deeply", (("body", "no JSON"),))
         case HTTPException():
             return Problem(exc.status_code, _detail(exc), headers=exc.headers or {})
         case _:
