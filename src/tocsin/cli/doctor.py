@@ -13,13 +13,13 @@ from tocsin.channels.text import one_line
 from tocsin.cli import opening
 from tocsin.cli.check import UnreadableError, reading_of
 from tocsin.cli.diagnoses import Check, Verdict, database_check, fail, ok, warn
-from tocsin.runbook.programs import programs
 from tocsin.cli.reaching import Target, channel_targets, reached, source_targets
 from tocsin.cli.terminal import put
 from tocsin.config import Overrides, Settings, SettingsError, check_against, roster
 from tocsin.config.rosters import calendar_notes
 from tocsin.feeds import feeds
 from tocsin.runbook.model import Level, Reading, Runbook
+from tocsin.runbook.programs import programs
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
