@@ -12,9 +12,6 @@ from urllib.parse import unquote, urlsplit
 
 from msgspec import structs
 
-from tocsin.cli.check_live import compared
-from tocsin.cli.opening import Refused
-from tocsin.diagnosis.contradictions import CATALOGUE as LIVE_CATALOGUE
 from tocsin.neighbours import read_beside
 from tocsin.runbook import findings
 from tocsin.runbook.mending import MENDED, mend
@@ -52,6 +49,9 @@ def check(files: list[Path], *, format: str, config: Path | None, fix: bool = Fa
         return _refused(str(error))
     readings = [reading_of(text, file) for file, text in texts]
     if live:
+        # only this loads what asks production: reading a document must stay instant
+        from tocsin.cli.check_live import Refused, compared
+
         try:
             readings = compared(readings, [text for _, text in texts], config)
         except Refused as refused:
@@ -62,6 +62,8 @@ def check(files: list[Path], *, format: str, config: Path | None, fix: bool = Fa
 
 def explain(code: str) -> int:
     """Prints what a code of findings means and what to write instead; the exit code is 2 for an unknown one."""
+    from tocsin.diagnosis.contradictions import CATALOGUE as LIVE_CATALOGUE
+
     known = {entry.code: entry for entry in (*findings.CATALOGUE, *SHELL_CATALOGUE, *LIVE_CATALOGUE)}
     entry = known.get(code.strip().upper())
     if entry is None:

@@ -10,8 +10,11 @@ from msgspec import structs
 
 from tocsin.bootstrap.living import compare
 from tocsin.cli import opening
+from tocsin.cli.opening import Refused
 from tocsin.config import Overrides
 from tocsin.runbook.model import Reading
+
+__all__ = ["Refused", "compared"]
 
 
 def compared(readings: list[Reading], texts: list[str], config: Path | None) -> list[Reading]:
