@@ -15,9 +15,10 @@ from tocsin.runbook.wording import is_nothing, plain, unnumbered, without_parent
 _ABOUT = re.compile(
     r"post[-\s]?(?:incident|mortem|resolution)|after (?:the |an )?incident|retrospective|"
     r"incident review|p[oó]s[-\s]?incident|"
-    r"follow-?\s?up",
+    r"follow-?\s?up|aftermath",
     re.IGNORECASE,
 )
+_FORM = re.compile(r"template|format|sections|includes?\b|contains?\b|outline", re.IGNORECASE)
 _TASKS = re.compile(r"action|task|activit|follow-?\s?up|next steps|to-?do", re.IGNORECASE)
 _NO_TASKS = re.compile(
     r"template|agenda|participants|attendees|contents|sections?\b|questions|principles|culture|metrics|example|format|"
@@ -128,6 +129,7 @@ def _dated(section: Section, part: Part) -> Iterator[PostIncident]:
     """The tasks of a part without a deadline of its own: those of its tables and lists, each with its own; a sentence
     such as `Within 48 hours of resolution:` gives its deadline to the list below it."""
     lasting: timedelta | None = None
+    above = ""
     for block, following in zip_longest(part.blocks, part.blocks[1:]):
         if isinstance(block, Paragraph):
             lasting = _deadline(block.text) if not _LEGAL.search(block.text) else None
@@ -142,7 +144,8 @@ def _dated(section: Section, part: Part) -> Iterator[PostIncident]:
             yield PostIncident(_name(section.title), lasting, tuple(_text(item) for item in block.items), block.line)
             lasting = None
         elif isinstance(block, Items):
-            yield from _list(block, undated=_lists_tasks(section, part))
+            yield from _list(block, undated=_lists_tasks(section, part) and not _FORM.search(above))
+        above = block.text if isinstance(block, Paragraph) else ""
 
 
 def _list(block: Items, *, undated: bool) -> Iterator[PostIncident]:

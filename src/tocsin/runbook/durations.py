@@ -30,7 +30,7 @@ _CALENDAR = re.compile(
     r"pr[oó]xim|siguiente|seguinte|prochain|\b[uú]t(?:il|eis)\b|\bh[aá]bil|ouvr[ée]|рабоч|следующ|工作|下一"
 )
 _BEFORE = (
-    r"(?:(?:must |should )?(?:be )?(?:respond(?:ed)?|response|ack(?:nowledge)?d?)\s?:?\s?)?"
+    r"(?:(?:target:? |must |should )?(?:be )?(?:respond(?:ed)?|response|ack(?:nowledge)?d?)\s?:?\s?)?"
     r"(?:(?:within|after|in|under|below|less than|up to|at most|max(?:imum)?(?: of)?|no later than|every|each|for|by|"
     r"about|approx(?:imately)?|the first|first|at|em até|até|em|en|hasta|dentro de|dans les|до|в течение)\s)*"
 )
@@ -91,6 +91,11 @@ def find(text: str) -> timedelta | None:
     if bounds is None and not marks and _AT_ONCE.search(plain):
         return None if re.search("[0-9]", _LEVEL.sub("", plain)) else timedelta(0)
     return bounds[1] if bounds else None
+
+
+def is_calendar(text: str) -> bool:
+    """Whether the wording is of a calendar: `next business day`, `(working hours)`."""
+    return bool(_CALENDAR.search(_normal(text)))
 
 
 def words(duration: timedelta) -> str:

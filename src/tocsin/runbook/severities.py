@@ -18,13 +18,14 @@ _ABOUT = re.compile(
     re.IGNORECASE,
 )
 _ESCALATION = re.compile(r"escalat|escalon|escalada|эскалац|升级", re.IGNORECASE)
+_ASIDE = re.compile(r"\s*\([^()0-9]*\)\s*$")  # how one is told, in `15 min (page)`
 _CAPTION = 6  # words of a line that stands for a heading
 _INDICATORS = re.compile(r"\bindicators?\b|\bcriteria\b|\bsigns?\b", re.IGNORECASE)
 
 
 def read(document: Document) -> tuple[tuple[Severity, ...], list[Finding]]:
     """Every level the document defines, in its order, each once; the first kind of writing that is found wins."""
-    for form in (_in_tables, _in_headings, _in_bullets, _in_labels, _in_escalation, _by_response, _in_bare_headings):
+    for form in _FORMS:
         found = form(document)
         if len({levels.key(level.name) for level in found}) >= 2:
             kept, said = _checked(document, _timed(document, found))
@@ -203,6 +204,9 @@ def _level_column(table: Table) -> int | None:
 def _response(text: str) -> timedelta | None:
     """The time to respond that a cell or value states; of `15 min ack, 4 h resolution` the part about responding."""
     whole = durations.parse(text)
+    aside = _ASIDE.search(text)
+    if whole is None and aside and not durations.is_calendar(aside[0]):
+        whole = durations.parse(text[: aside.start()])
     if whole is not None:
         return whole
     pieces = [piece for piece in re.split(r"[,;/]| and ", text) if re.search(answers.RESPONSE, piece.casefold())]
@@ -244,7 +248,8 @@ def _described(name: str, title: str, line: int, texts: list[str]) -> Severity:
             examples = value.strip()
         elif re.search(columns.DESCRIPTION, label.casefold()) and value:
             description = value.strip()
-    response = response or _in_title(title)
+    if _response(response) is None:
+        response = _in_title(title) or response
     description = " ".join(description.split())
     return Severity(name, description, _response(response), response, examples, line)
 
@@ -321,6 +326,22 @@ def _in_escalation(document: Document) -> list[Severity]:
     return found if any(level.response is not None for level in found) else []
 
 
+def _in_any_list(document: Document) -> list[Severity]:
+    """The levels of a list under any heading whose points all open with one, most saying how soon it is answered."""
+    for section in document.sections:
+        for block in section.blocks if not _ELSEWHERE.search(section.title) else ():
+            named = _points(block) if isinstance(block, Items) else []
+            timed = sum(level.response is not None for level in named)
+            if (
+                len(named) > 1
+                and isinstance(block, Items)
+                and len(named) == len(block.items)
+                and timed * 2 >= len(named)
+            ):
+                return named
+    return []
+
+
 def _by_response(document: Document) -> list[Severity]:
     """The levels that a document states nothing of but how soon each is answered: in a list, a table, or sentences."""
     found = [
@@ -362,3 +383,15 @@ def _bullet(name: str, text: str, line: int, nested: list[str]) -> Severity:
     description = rest.strip() or level.description
     stated = level.response_text or _in_title(text)
     return Severity(name, description, _response(stated), stated, level.examples, line)
+
+
+_FORMS = (
+    _in_tables,
+    _in_headings,
+    _in_bullets,
+    _in_labels,
+    _in_escalation,
+    _in_any_list,
+    _by_response,
+    _in_bare_headings,
+)
