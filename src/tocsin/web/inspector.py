@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import wraps
 from itertools import count, islice
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,7 +31,7 @@ from tocsin.web.problems import problem_of
 KEPT, KEPT_A_SECOND = 200, 10
 SENDERS, OTHERS = 100, "other addresses"
 BODY_BYTES, ALERTS, FIELDS, FIELD_CHARACTERS, REASON_CHARACTERS = 16_000, 20, 40, 500, 500
-REFUSED = 400
+REFUSED, HUNG_UP = 400, 499
 _WORDS = (
     "token",
     "secret",
@@ -99,10 +99,10 @@ class Tally(Struct):
     last_error: str = ""
     last_status: int = 0
     minute: datetime | None = None
-    minutes: deque[int] = deque(maxlen=60)
+    minutes: deque[int] = field(default_factory=lambda: deque(maxlen=60))
 
     def in_last(self, length: timedelta, now: datetime) -> int:
-        """Requests in so many whole minutes before now, and the one that runs."""
+        """Requests of the running minute and of those before it, so many in all."""
         if self.minute is None:
             return 0
         gone = max(int((now - self.minute) / timedelta(minutes=1)), 0)
@@ -164,7 +164,7 @@ class Inspector:
             note = _Note()
             token = _current.set(note)
             begun = time.monotonic()
-            status, reason = 500, ""
+            status, reason = HUNG_UP, "the sender hung up before it was answered"
             try:
                 response = await inner(request)
                 status = response.status_code
@@ -202,7 +202,7 @@ class Inspector:
         sender, now = delivery.sender, delivery.at
         if sender not in self.tallies and len(self.tallies) >= SENDERS:
             sender = OTHERS  # anybody may ask for an address that nobody has
-        tally = self.tallies.setdefault(sender, Tally(minutes=deque(maxlen=60)))
+        tally = self.tallies.setdefault(sender, Tally())
         tally.requests += 1
         tally.alerts += delivery.total
         tally.last_at, tally.last_status = now, delivery.status

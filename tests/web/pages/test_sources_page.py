@@ -42,7 +42,7 @@ async def test_what_was_heard_is_counted_and_refusals_are_said(site: Site, brows
     await post(site, webhook("firing-group2"))
     await post(site, b'{"alerts": 3}')
     text = shown(await (await browse()).get("/sources"))
-    assert "2 in the last minute, 2 in the last hour" in text
+    assert "2 this minute, 2 in the last hour" in text
     assert "Alerts 2 in 2 requests" in text
     assert "Refused 1 , last" in text
     assert "last one refused, 400" in text
