@@ -43,6 +43,19 @@ def seconds(time: timedelta | None) -> int | None:
             "P1 incidents must be answered within 15 minutes. P2 incidents are acknowledged within 2 hours.",
             [("P1", 900), ("P2", 7200)],
         ),
+        (
+            "## Pager\n- Severity 1: page all, target ack < 5 min\n- Severity 2: mail only, ack < 1h",
+            [("Severity 1", 300), ("Severity 2", 3600)],
+        ),
+        (
+            "## Severity\n### P1 (Immediate Response)\n**Response:** All hands\n"
+            "### P2 (< 1 hour response)\n**Response:** One",
+            [("P1", 0), ("P2", 3600)],
+        ),
+        (
+            "| Severity | Response Time |\n|--|--|\n| P1 | 15 min (page) |\n| P2 | 4 hours (business hours) |",
+            [("P1", 900), ("P2", None)],
+        ),
         ("## Levels\n- `P1`: outage. Immediate response required.\n- `P2`: slow.", [("P1", 0), ("P2", None)]),
     ],
 )
@@ -202,11 +215,17 @@ def test_a_label_such_as_body_names_no_message() -> None:
             "## Steps\n**Step 6: Post-Incident Review**\n\nWithin 24-48 hours, create the document:\n",
             [("Within 24-48 hours, create the document", 172800)],
         ),
+        ("## Aftermath\n- File tickets within 24h", [("File tickets within 24h", 86400)]),
         ("## Flujo\n1. Mitiga.\n2. Postmortem en 48h con acciones.", [("Postmortem en 48h con acciones.", 172800)]),
     ],
 )
 def test_deadlines_after_an_incident_are_read_in_these_words_too(text: str, expected: list[tuple[str, int]]) -> None:
     assert [(p.what, seconds(p.within)) for p in book(text).post_incident] == expected
+
+
+def test_the_outline_of_a_report_is_no_list_of_tasks() -> None:
+    text = "## Postmortem\nUse this template:\n- Summary\n- Follow-up owners\n"
+    assert book(text).post_incident == ()
 
 
 def test_options_below_a_label_are_mitigations_each() -> None:
