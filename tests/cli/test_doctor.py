@@ -123,7 +123,10 @@ def test_a_database_of_another_version_is_a_warning(examine: Examine, tmp_path: 
 
 @pytest.mark.parametrize(
     ("url", "remedy"),
-    [("postgresql://u:hunter2@db/x", "SQLite"), ("sqlite:////no/such/folder/x.db", "mkdir -p /no/such/folder")],
+    [
+        ("postgresql://u:hunter2@127.0.0.1:1/x", "start the server"),
+        ("sqlite:////no/such/folder/x.db", "mkdir -p /no/such/folder"),
+    ],
 )
 def test_a_database_that_cannot_be_used_fails_with_its_remedy(examine: Examine, url: str, remedy: str) -> None:
     code, said = examine(database=url)

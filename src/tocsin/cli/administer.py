@@ -1,4 +1,4 @@
-"""`tocsin token create` and `tocsin db upgrade`: work on the database itself, server running or not."""
+"""`tocsin token` and `tocsin db`: work on the database itself, server running or not."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tocsin.config import Overrides
 from tocsin.engine.credentials import API, RUNNER, mint
 from tocsin.incident.policy import Role
 from tocsin.store.errors import StoreError
+from tocsin.store.status import status as look
 
 
 def create_token(name: str, *, role: str, config: Path | None, database: str | None) -> int:
@@ -72,6 +73,24 @@ def revoke_tokens(name: str, *, config: Path | None, database: str | None) -> in
     finally:
         store.close()
     print(f"revoked {len(mine)} of {name}")
+    return 0
+
+
+def status(config: Path | None, *, database: str | None) -> int:
+    """Prints how the database stands, one line a thing; changes nothing."""
+    try:
+        found = look(opening.settings(config, Overrides(database=database)).database.get_secret_value())
+    except opening.Refused as exc:
+        return complain(*exc.lines)
+    except StoreError as exc:
+        return complain(str(exc), code=FAILED)
+    behind = (found.schema or "") < found.head
+    remedy = "tocsin db upgrade brings it there" if behind else "a newer version brought it further, which is well"
+    note = "" if found.schema == found.head else f" (this version's is {found.head}: {remedy})"
+    print(f"database  {found.name}\nserver    {found.server}\nschema    {found.schema or 'none yet'}{note}")
+    for replica in found.replicas:
+        alive = f"alive since {replica.started_at:%Y-%m-%d %H:%M:%S}, last heard of {replica.beat_at:%H:%M:%S} UTC"
+        print(f"replica   {replica.id}  tocsin {replica.version}  {alive}")
     return 0
 
 

@@ -12,7 +12,9 @@ from msgspec import Struct
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from tocsin.store.errors import StoreError
 from tocsin.store.migrate import HEAD
+from tocsin.store.status import status
 
 BUSY_SECONDS = 2.0
 _WAL_RESET_MENDED = (3, 51, 3)
@@ -49,10 +51,9 @@ def database_check(url: str) -> Check:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        return fail("database", "is not a database URL: write sqlite:///tocsin.db")
+        return fail("database", "is not a database URL: write sqlite:///tocsin.db or postgresql://user@host/name")
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        shown = parsed.render_as_string(hide_password=True)
-        return fail("database", f"{shown}: this version keeps its timeline in SQLite: write sqlite:///tocsin.db")
+        return _on_a_server(url)
     path = Path(parsed.database)
     if os.path.exists(path):
         return _opened(path)
@@ -61,6 +62,18 @@ def database_check(url: str) -> Check:
     if not os.access(path.parent, os.W_OK | os.X_OK):
         return fail("database", f"{path}: its directory cannot be written: chmod u+w {path.parent}")
     return ok("database", f"{path} is not there yet: `tocsin serve` makes it; {_version()}")
+
+
+def _on_a_server(url: str) -> Check:
+    try:
+        found = status(url)
+    except StoreError as exc:
+        return fail("database", str(exc).removeprefix("database "))
+    alive = f", {len(found.replicas)} replicas alive" if found.replicas else ""
+    said = f"{found.name}: {found.server}{alive}"
+    if found.schema is not None and found.schema >= found.head:
+        return ok("database", said)
+    return warn("database", f"{said}; schema {found.schema or 'none'}, this version's is {HEAD}: `tocsin db upgrade`")
 
 
 def _opened(path: Path) -> Check:

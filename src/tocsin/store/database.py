@@ -47,12 +47,9 @@ class Store:
         self.meters = Meters()
         parsed = parse(url)
         self._lock: Lock | None = None
-        self._database: Sqlite | Postgres
-        if parsed.get_backend_name() in _POSTGRES:
-            self._database = Postgres(parsed, busy_seconds=busy_seconds)
-        else:
-            self._database = Sqlite(parsed, busy_seconds=busy_seconds)
-            self._lock = Lock(self._database.path) if serving else None
+        self._database = opened(parsed, busy_seconds=busy_seconds)
+        if isinstance(self._database, Sqlite) and serving:
+            self._lock = Lock(self._database.path)
         self.name = self._database.name
         self.clock: Clock = self._database.clock
         try:
@@ -126,6 +123,12 @@ class Store:
         self._database.dispose()
         if self._lock is not None:
             self._lock.release()
+
+
+def opened(url: URL, *, busy_seconds: float) -> Sqlite | Postgres:
+    """What keeps the database of that URL. Nothing has been asked of it yet. Raises StoreError."""
+    kind = Postgres if url.get_backend_name() in _POSTGRES else Sqlite
+    return kind(url, busy_seconds=busy_seconds)
 
 
 def parse(url: str) -> URL:

@@ -18,7 +18,7 @@ _SCRIPTS = Path(__file__).with_name("migrations")
 def current(engine: Engine) -> str | None:
     """The database's schema version; None for an empty database."""
     with engine.connect() as connection:
-        return _version(connection)
+        return version(connection)
 
 
 def upgrade(engine: Engine) -> bool:
@@ -27,7 +27,7 @@ def upgrade(engine: Engine) -> bool:
     A database that a newer version has brought further is left as it is: its steps only added.
     """
     with engine.begin() as connection:  # proves that the database can be written before anything is promised
-        at = _version(connection)
+        at = version(connection)
         if at is not None and at >= HEAD:
             return False
         if at is None and not inspect(connection).get_table_names():
@@ -53,7 +53,8 @@ def _walk(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _version(connection: Connection) -> str | None:
+def version(connection: Connection) -> str | None:
+    """The schema's; None where nothing was made."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

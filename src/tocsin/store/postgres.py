@@ -51,6 +51,8 @@ _SETTLE_SECONDS = 5.0
 class Postgres:
     """A database on a server, shared with other replicas."""
 
+    server = "PostgreSQL"
+
     def __init__(self, url: URL, *, busy_seconds: float) -> None:
         """Connects to nothing yet. `busy_seconds` is how long to wait for the pen. Raises StoreError for no name."""
         self.url = url.set(drivername="postgresql+psycopg")

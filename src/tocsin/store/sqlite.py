@@ -18,6 +18,8 @@ REFUSALS = ("locked", "readonly", "read-only", "disk", "full", "malformed", "una
 class Sqlite:
     """A file that one server serves."""
 
+    server = "SQLite"
+
     def __init__(self, url: URL, *, busy_seconds: float) -> None:
         """`busy_seconds` is how long to wait for another process's transaction. Raises StoreError: no usable file."""
         self.path = _path(url)
