@@ -115,6 +115,12 @@ def test_a_persons_mail_is_a_report_in_their_words() -> None:
     assert found.annotations["description"] == "blank page"
 
 
+@pytest.mark.parametrize(("subject", "service"), [("Checkout-API is slow", "checkout-api"), ("checkout is slow", None)])
+def test_a_report_is_about_the_service_that_its_subject_names(subject: str, service: str | None) -> None:
+    found = mail.report(mail.read(written(subject), at=NOW), services=("search", "checkout-api"))
+    assert found.labels.get("service") == service
+
+
 @pytest.mark.parametrize(
     ("headers", "automatic", "answers"),
     [({}, False, False), ({"Auto_Submitted": "auto-replied"}, True, True), ({"Auto_Submitted": "no"}, False, False),

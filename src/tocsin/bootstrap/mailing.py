@@ -37,6 +37,7 @@ def mailbox(settings: Settings, desk: Desk, *, clock: Clock, on_trouble: OnTroub
         public_reports=settings.sources.reports.public,
         domains=tuple(domain.casefold() for domain in given.domains),
         resolved=given.resolved,
+        services=tuple(settings.services),
         largest=given.largest,
         certificate=given.certificate,
         key=given.key,

@@ -146,8 +146,8 @@ class ExceptionWatch:
         times = "" if rule.threshold == 1 else f", {rule.threshold} times within {spoken(rule.window)}"
         return {
             "summary": self._redact(f"{rule.name}: {trace.kind} in {trace.where}{times}"),
-            "description": self._redact(trace.message),
-            "sample": self._redact(trace.text)[:TEXT_LIMIT],
+            "description": self._redact(trace.message[:TEXT_LIMIT]),
+            "sample": self._redact(trace.text[: TEXT_LIMIT * 4])[:TEXT_LIMIT],
         }
 
     def _subject(self, kind: str, key: str) -> Subject:

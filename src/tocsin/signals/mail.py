@@ -42,6 +42,7 @@ TROUBLE = {
 """What monitors commonly call trouble in a subject, and the severity that it says."""
 
 _REPLY = re.compile(r"^(?:(?:re|fwd?|aw|wg|tr|sv|vs|odp)\s*:\s*)+", re.IGNORECASE)
+_NAME = re.compile(r"[\w-]+")
 _WORD = re.compile(r"[^\W\d_]+")
 _SINCE = re.compile(r"\s+(?:in|after)\s+(?:\d+\s*[a-z]{1,8}\s*)+", re.IGNORECASE)
 _IS = re.compile(r"\s(?:is|now|is now)\s*$", re.IGNORECASE)
@@ -125,11 +126,13 @@ def alerts(letter: Letter, *, resolved: Sequence[str] = OVER, labels: Mapping[st
     return listed or [_of_subject(letter, resolved, labels)]
 
 
-def report(letter: Letter) -> Alert:
-    """What a person reports by mail; raises SignalError for one without a subject."""
+def report(letter: Letter, *, services: Sequence[str] = ()) -> Alert:
+    """What a person reports by mail, about the first of `services` that the subject names; raises SignalError."""
     said = _REPLY.sub("", letter.subject)
+    named = set(_NAME.findall(said.casefold()))
+    service = next((s for s in services if s.casefold() in named), "")
     who = f"{letter.name} <{letter.sender}>" if letter.name and letter.sender else letter.name or letter.sender
-    return from_report(said, description=letter.body[:TOLD_LIMIT], reporter=who, at=letter.written_at)
+    return from_report(said, description=letter.body[:TOLD_LIMIT], reporter=who, at=letter.written_at, service=service)
 
 
 def _listed(letter: Letter, labels: Mapping[str, str]) -> Iterator[Alert]:

@@ -29,7 +29,7 @@ from tocsin.signals.restraint import Restraint
 from tocsin.signals.watching import OnTrouble, Trouble, backoff, log_trouble
 
 NAME = "email"
-MOST_CONNECTIONS = 100
+MOST_CONNECTIONS, MOST_READ_AT_ONCE = 50, 4
 IDLE_SECONDS = 60.0
 TAKEN = "250 2.0.0 taken"
 NOT_OURS = "550 5.1.1 no such address here, or its token is wrong"
@@ -49,7 +49,8 @@ changes nothing. Raises Unavailable."""
 class Box(Struct, frozen=True):
     """Who may send what: `alerts` and `reports` are addresses before the "+", in lower case; `token` empty is none.
 
-    `domains` empty takes every one. `certificate` and `key` are PEM files, for STARTTLS.
+    `domains` empty takes every one; `services` are those that a report may name. `certificate` and `key` are PEM
+    files, for STARTTLS.
     """
 
     host: str = "127.0.0.1"
@@ -60,6 +61,7 @@ class Box(Struct, frozen=True):
     public_reports: bool = True
     domains: tuple[str, ...] = ()
     resolved: tuple[str, ...] = OVER
+    services: tuple[str, ...] = ()
     largest: int = 5_000_000
     certificate: Path | None = None
     key: Path | None = None
@@ -78,6 +80,7 @@ class Mailbox:
         self._clock = clock
         self._trouble = Trouble(NAME, on_trouble)
         self._restraint = Restraint()
+        self._reading = asyncio.Semaphore(MOST_READ_AT_ONCE)
         self._open: set[_Conversation] = set()
         self.port = 0
 
@@ -134,7 +137,8 @@ class Mailbox:
         content = envelope.content
         message = content if isinstance(content, bytes) else (content or "").encode("utf-8", "surrogateescape")
         try:
-            letter = await asyncio.to_thread(mail.read, message, at=self._clock.now())
+            async with self._reading:
+                letter = await asyncio.to_thread(mail.read, message, at=self._clock.now())
             return await self._take_in(letter, envelope)
         except SignalError as exc:
             return _reply(f"554 5.6.0 {exc}")
@@ -158,7 +162,7 @@ class Mailbox:
         if self._box.reports in asked and not letter.automatic and (envelope.mail_from or "").strip("<>"):
             if not self._trusted(envelope) and not self._restraint.allows(letter.sender, self._clock.now()):
                 return ENOUGH
-            found.append(mail.report(letter))
+            found.append(mail.report(letter, services=self._box.services))
         if found:
             await self._take(letter.message_id, found)
         return TAKEN
