@@ -62,18 +62,20 @@ _RULES: Mapping[Topic, tuple[str, ...]] = {
     ),
     Topic.RESOURCE: (
         rf"\bresources? (?:\(.*\) ?)?{_TROUBLE}",
-        r"\b(?:caused by|due to|because of|lack of|out of|short of|low on|insufficient|run out of) resources?\b",
+        r"\b(?:caused by|due to|because of|lack of|out of|short of|low on|insufficient|run out of) (?:an? |any )?resources?\b",
         rf"\b(?:capacity|scaling|saturation) {_TROUBLE}",
         r"\b(?:out of|at) capacity\b|\bunder-?provisioned\b|\boverloaded\b|\bresources? (?:are |is )?exhausted\b",
     ),
     Topic.COMPONENT: (
         r"\b(?:single|only one|just one|one (?:specific|particular|single)|a specific|a particular|an individual)"
         rf" (?:\w+ )?{_THING}\b",
+        rf"\bone (?:\w+ )?{_THING} alone\b",
         rf"\b(?:isolated|limited|confined|specific) to (?:a|one|a single|one single) (?:\w+ )?{_THING}\b",
     ),
     Topic.DATA: (
         r"\bdata[- ](?:issues?|problems?|related|layer (?:issue|problem))\b",
         r"\b(?:issue|problem) (?:with|in|of) (?:the |our )?data\b",
+        r"\bdata (?:is )?(?:at fault|to blame)\b",
     ),
     Topic.ERRORS: (
         r"\berror (?:rate|ratio)s?\b",
