@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from tocsin.store.database import Store
 
-ON_BOTH = ("test_alerts_in", "test_approval_binding", "test_desk", "test_outbox")
+ON_BOTH = ("test_alerts_in", "test_approval_binding", "test_auditor", "test_desk", "test_outbox", "test_trimming")
 
 
 @pytest.fixture(autouse=True)

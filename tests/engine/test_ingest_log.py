@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from engines import Plant, World, alert, e, until
 
+from tocsin.engine.auditor import DATABASE, Auditor
 from tocsin.engine.errors import Unavailable
 from tocsin.engine.ingest_log import SPOOLED, TROUBLE, Direct, Spooled
 from tocsin.incident.alert import Alert
@@ -171,3 +172,18 @@ async def test_without_a_spool_the_sender_is_refused(world: World, plant: Plant)
         await direct.take([alert()])
     assert [r.outcome for r in await direct.take([alert()], {"heartbeat:job": "now"})] == ["opened"]
     assert await plant.core.read(lambda tx: tx.setting("heartbeat:job")) == "now"
+
+
+async def test_the_auditor_says_that_the_database_refuses_until_it_takes_again(world: World, plant: Plant) -> None:
+    plant.core.meters = world.store.meters
+    troubles: dict[str, str | None] = {}
+    auditor = Auditor(plant.core, wake=lambda: None, on_trouble=troubles.__setitem__)
+    with refusing(world):
+        with pytest.raises(Unavailable):
+            await plant.desk.receive([alert()])
+        assert plant.core.meters.refusing
+        with pytest.raises(Unavailable, match="locked"):
+            await auditor.look()
+    await auditor.look()
+    assert not plant.core.meters.refusing
+    assert troubles[DATABASE] is None
