@@ -17,6 +17,7 @@ from tocsin.incident import events as e
 from tocsin.incident.fold import begin
 from tocsin.incident.work import Execute
 from tocsin.store.database import Store
+from tocsin.store.errors import NewerVersion
 from tocsin.store.presence import ALIVE
 from tocsin.store.tx import Tx
 
@@ -154,3 +155,33 @@ def test_what_was_committed_after_a_place_in_the_stream_comes_in_order(store: St
     store.write(lambda tx: tx.append("id1", more)).result()
     assert [entry for _, _, entry in store.read(lambda tx: tx.news(place, 10))] == more
     assert len(store.read(lambda tx: tx.news(0, 2))) == 2
+
+
+def written_by_a_newer_version(store: Store) -> None:
+    elsewhere(store.url, "UPDATE incident SET rev = 99, next_due_at = 0")
+
+
+def test_what_a_newer_version_has_written_is_left_to_it_and_can_be_looked_at(store: Store) -> None:
+    give_work(store)
+    now = store.clock.now()
+    store.write(lambda tx: tx.postpone("id1", now)).result()
+    assert store.read(lambda tx: tx.due(now, 9)) == ["id1"]
+    written_by_a_newer_version(store)
+    assert store.read(lambda tx: (tx.due(now, 9), tx.next_due_at())) == ([], None)
+    assert claim(store) == []
+    incident = store.read(lambda tx: tx.incident("id1"))
+    assert incident is not None
+    assert incident.title == "Checkout is down"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [lambda tx: tx.incident("id1"), lambda tx: tx.incident_numbered(1), lambda tx: tx.open_incident_of("shop")],
+    ids=["by id", "by number", "by service"],
+)
+def test_who_would_write_is_sent_to_a_newer_version(store: Store, ask: Callable[[Tx], object]) -> None:
+    give_work(store)
+    written_by_a_newer_version(store)
+    with pytest.raises(NewerVersion, match="ask again, or upgrade this server"):
+        store.write(ask).result()
+    store.write(lambda tx: tx.put_setting("others", "go on")).result()

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import structlog
 from msgspec import Struct
 
-from tocsin.engine.errors import Unavailable
+from tocsin.engine.errors import Newer, Unavailable
 from tocsin.engine.ledger import Addressing, Ledger
 from tocsin.engine.live import Live
 from tocsin.engine.meters import Meters
@@ -148,10 +148,10 @@ class Core:
         try:
             with ledger.attempt():
                 result = job(ledger)
-        except Unavailable:
-            raise
-        except Exception as exc:  # noqa: BLE001  handed to whoever asked
-            return _Outcome(None, (), exc)
+        except Exception as exc:
+            if isinstance(exc, Unavailable) and not isinstance(exc, Newer):
+                raise
+            return _Outcome(None, (), exc)  # handed to whoever asked
         return _Outcome(result, [Committed(incident, entry) for incident, entry in ledger.appended])
 
     async def record(
@@ -161,6 +161,8 @@ class Core:
         while True:
             try:
                 return await self.transact(job, foresee=foresee, about=about)
+            except Newer:
+                raise
             except Unavailable as exc:
                 log.warning("not_recorded_yet", reason=str(exc))
                 await asyncio.sleep(AGAIN_SECONDS)

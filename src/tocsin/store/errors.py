@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy.exc import DBAPIError
 
-from tocsin.engine.errors import Unavailable
+from tocsin.engine.errors import Newer, Unavailable
 
 
 class StoreError(Exception):
@@ -20,7 +20,7 @@ class StoreUnavailable(StoreError, Unavailable):
     pass
 
 
-class NewerVersion(StoreUnavailable):
+class NewerVersion(StoreUnavailable, Newer):
     pass
 
 

@@ -22,6 +22,9 @@ _ENCODER = msgspec.json.Encoder()
 STATE = msgspec.json.Decoder(Incident)
 EVIDENCE = msgspec.json.Decoder(Evidence)
 Values = dict[str, Any]
+REV = 1
+"""The revision of the folded state, raised when an older version would read or write it wrongly: such a version leaves
+the incidents that a newer one has written to the newer ones."""
 BUNDLED = ("page", "notify")
 """Kinds of messages to a person that may share one hand-over; what stands in a channel stays one message each."""
 
@@ -40,13 +43,14 @@ def incident_row(incident: Incident, next_due_at: datetime | None) -> Values:
         "version": incident.version,
         "next_due_at": to_db(next_due_at),
         "runbook": incident.runbook,
+        "rev": REV,
         "state": json(incident),
     }
 
 
 def opened_row(incident: Incident) -> Values:
     """What never changes of it."""
-    return {"id": incident.id, "number": incident.number, "opened_at": to_db(incident.opened_at), "rev": 1}
+    return {"id": incident.id, "number": incident.number, "opened_at": to_db(incident.opened_at)}
 
 
 def event_row(incident_id: str, entry: Entry) -> Values:

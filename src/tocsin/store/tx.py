@@ -18,6 +18,8 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    case,
+    exists,
     func,
     literal,
     or_,
@@ -35,7 +37,7 @@ from tocsin.incident.state import Incident, Status
 from tocsin.incident.work import Work
 from tocsin.store import rows, sending
 from tocsin.store import schema as t
-from tocsin.store.errors import StoreUnavailable, reason
+from tocsin.store.errors import NewerVersion, StoreUnavailable, reason
 from tocsin.store.keeping import Keeping
 from tocsin.store.replicas import Replicas
 from tocsin.store.staging import Due, Finished, Layer
@@ -45,6 +47,10 @@ from tocsin.store.upkeep import Upkeep
 _OVER = (Status.RESOLVED.value, Status.CLOSED.value)
 _LARGEST = 2**31 - 1
 """The largest number that every database keeps; what people write into an address may be larger."""
+_OURS = t.incident.c.rev <= rows.REV
+_NEWER = "newer"
+_STATE = case((_OURS, t.incident.c.state), else_=_NEWER).label("state")
+"""An incident's state for who may write it: one that a newer version has written is not ours to go on with."""
 TOGETHER = 100
 """So many messages share one hand-over at most."""
 
@@ -182,7 +188,7 @@ class Tx(Keeping, Replicas, Upkeep):
             return
         c = t.incident.c
         found = self._c.execute(
-            select(c.id, c.service, c.state).where(c.service.in_(wanted), c.status.not_in(_OVER)).order_by(c.number)
+            select(c.id, c.service, _STATE).where(c.service.in_(wanted), c.status.not_in(_OVER)).order_by(c.number)
         ).all()
         self._open_of.update(dict.fromkeys(wanted, ()))
         for row in found:
@@ -194,7 +200,7 @@ class Tx(Keeping, Replicas, Upkeep):
         wanted = [i for i in ids if i not in self._states]
         if not wanted:
             return
-        found = self._c.execute(select(t.incident.c.id, t.incident.c.state).where(t.incident.c.id.in_(wanted)))
+        found = self._c.execute(select(t.incident.c.id, _STATE).where(t.incident.c.id.in_(wanted)))
         self._states.update({row.id: row.state for row in found})
 
     def _foresee_heads(self, ids: Collection[str]) -> None:
@@ -239,7 +245,7 @@ class Tx(Keeping, Replicas, Upkeep):
         """Ids of incidents whose clock has something to do by `now`, longest waiting first."""
         c = t.incident.c
         found = self._settled().execute(
-            select(c.id, c.state).where(c.next_due_at <= to_db(now)).order_by(c.next_due_at).limit(limit)
+            select(c.id, c.state).where(c.next_due_at <= to_db(now), _OURS).order_by(c.next_due_at).limit(limit)
         )
         states = {row.id: row.state for row in found}
         for id_, state in states.items():
@@ -252,14 +258,17 @@ class Tx(Keeping, Replicas, Upkeep):
         self._settled().execute(later)
 
     def next_due_at(self) -> datetime | None:
-        return from_db(self._settled().execute(select(func.min(t.incident.c.next_due_at))).scalar())
+        return from_db(self._settled().execute(select(func.min(t.incident.c.next_due_at)).where(_OURS)).scalar())
 
     def _state(self, where: ColumnElement[bool]) -> str | None:
-        found: str | None = self._c.execute(select(t.incident.c.state).where(where)).scalar()
+        state = _STATE if self._layers else t.incident.c.state  # whoever only looks is shown what can be read
+        found: str | None = self._c.execute(select(state).where(where)).scalar()
         return found
 
     @staticmethod
     def _decoded(state: str | Incident | None) -> Incident | None:
+        if state == _NEWER:
+            raise NewerVersion("a newer version of Tocsin has this incident in hand: ask again, or upgrade this server")
         return rows.STATE.decode(state) if isinstance(state, str) else state
 
     # timeline
@@ -368,9 +377,10 @@ class Tx(Keeping, Replicas, Upkeep):
         c = t.work.c
         waiting = and_(c.state == "pending", c.next_at <= to_db(now))
         lost = and_(c.state == "leased", c.lease_until <= to_db(now))
+        newer = exists().where(t.incident.c.id == c.incident_id, ~_OURS)
         wanted = (
             select(t.work)
-            .where(or_(waiting, lost), c.kind.in_(kinds), *_not_busy(busy))
+            .where(or_(waiting, lost), c.kind.in_(kinds), ~newer, *_not_busy(busy))
             .order_by(c.urgency, c.next_at, c.id)
             .limit(limit * TOGETHER)
         )
@@ -458,7 +468,7 @@ def _soonest(kinds: Sequence[str], busy: Collection[tuple[str, str]]) -> Select[
     """(kind, instant) when work of each kind can be claimed: waiting, or a lease that runs out; ("", instant) when an
     incident is due."""
     c = t.work.c
-    looks = [select(literal("").label("kind"), func.min(t.incident.c.next_due_at).label("at"))]
+    looks = [select(literal("").label("kind"), func.min(t.incident.c.next_due_at).label("at")).where(_OURS)]
     for kind in kinds:
         named = literal(kind).label("kind")
         waiting = and_(c.state == "pending", c.kind == kind, *_not_busy(busy))
