@@ -56,6 +56,12 @@ def seconds(time: timedelta | None) -> int | None:
             "| Severity | Response Time |\n|--|--|\n| P1 | 15 min (page) |\n| P2 | 4 hours (business hours) |",
             [("P1", 900), ("P2", None)],
         ),
+        ("## Priorities and SLAs\n- P0: immediate (24/7)\n- P1: same business day", [("P0", 0), ("P1", None)]),
+        (
+            "## Severity levels\n### Level 1 (Critical)\n**Response Time:**\n- Immediate (within 5 minutes)\n"
+            "### Level 2 (High)\n**Response Time:**\n- Within 30 minutes",
+            [("Level 1", 300), ("Level 2", 1800)],
+        ),
         ("## Levels\n- `P1`: outage. Immediate response required.\n- `P2`: slow.", [("P1", 0), ("P2", None)]),
     ],
 )
@@ -99,6 +105,11 @@ def test_what_only_mentions_a_level_defines_none(text: str) -> None:
             "| 15 min | No answer → page the lead | Bot |\n| 1 hour | Tell the duty manager | Lead |\n"
             "| 2 hours | Raise the severity | Lead |",
             [("P2", 900, "lead"), ("P2", 3600, "duty manager")],
+        ),
+        (
+            "## Escalation\n| Condition | Action | Who to Notify |\n|--|--|--|\n"
+            "| P2 > 30 min | Escalate to leadership | Engineering manager |",
+            [("P2", 1800, "Engineering manager")],
         ),
         (
             "## Escalation\n| Time | Action |\n|--|--|\n| 0 min | On-call engineer paged |\n"

@@ -17,7 +17,8 @@ _TIME = r"time|sla|target|tempo|tiempo|temps|d[eé]lai|время|时间"
 TIMED = rf"(?:{RESPONSE}).*(?:{_TIME})|(?:{_TIME}).*(?:{RESPONSE})"
 
 _TARGETS = re.compile(
-    r"^(?:target |initial |expected |required )?(?:response|acknowledge?ment|ack) (?:times?|targets?|slas?)\b|^slas?$",
+    r"^(?:target |initial |expected |required )?(?:response|acknowledge?ment|ack) (?:times?|targets?|slas?)\b|"
+    r"^slas?$|\band slas?$",
     re.IGNORECASE,
 )
 _ELSEWHERE = re.compile(r"vendor|metric|alert rule|training|contact|escalat|example", re.IGNORECASE)

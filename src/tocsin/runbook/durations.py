@@ -40,6 +40,7 @@ _AFTER = (
 )
 _BOUND = r"(?:<=|≤|<|~|≈)?\s?"
 _WHOLE = re.compile(rf"{_BEFORE}(?P<bound>{_BOUND}){_BEFORE}(?P<span>{_SPAN}){_AFTER}")
+_ALWAYS = re.compile(r"^24\s?[/x]\s?7$")
 _IMMEDIATE = re.compile(
     r"(?:page |respond |acknowledge )?(?:immediate(?:ly)?|at once|instant(?:ly)?|"
     r"i[nm]?mediat[oa](?:mente)?|imm[ée]diate(?:ment)?|immédiat|sofort|немедленно|立即)(?: (?:response|"
@@ -121,7 +122,7 @@ def _normal(text: str) -> str:
 
 def _whole(text: str) -> tuple[timedelta, timedelta] | None:
     if immediate := _IMMEDIATE.fullmatch(text):
-        bound = (immediate["bound"] or "").strip()
+        bound = _ALWAYS.sub("", immediate["bound"] or "").strip()
         measured = bool(re.search("[0-9]", bound)) or bool(_CALENDAR.search(bound))
         return _whole(bound) if measured else (timedelta(0), timedelta(0))
     if since := _SINCE.fullmatch(text):

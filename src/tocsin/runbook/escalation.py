@@ -17,6 +17,7 @@ _AT_ONCE = re.compile(r"\b(?:initial|first responder|immediate(?:ly)?|at once|pr
 
 
 _ACTION = re.compile(r"\baction", re.IGNORECASE)
+_TOLD = r"escalate to|who to (?:notify|page|call|contact)|^notif(?:y|ied)|to notify"
 _TO = r"escalate to|notify|contact|\bwho\b|\brole\b|person|\bteam\b|responder|owner|^name|page|action|escalation"
 _WHEN = r"\bwhen\b|trigger|condition|criteria|\bafter\b|\btime|threshold|\bif\b|situation|unresolved"
 _RANK = re.compile(r"(?:l|level|tier|stage|step|line)?\s?-?[0-9]+\b\s*[-–—:.)]*\s*", re.IGNORECASE)
@@ -156,9 +157,7 @@ def _by_condition(table: Table, known: levels.Scale, named_above: tuple[str, ...
     names somebody only where its words do.
     """
     condition = columns.find(table, _WHEN, unlike=r"response time|respond")
-    to = next(
-        (i for i, cell in enumerate(table.header) if i != condition and re.search(_TO, plain(cell).casefold())), None
-    )
+    to = _told_column(table, condition)
     if condition is None or to is None or len(table.header) < 2:
         return []
     rungs = []
@@ -174,6 +173,15 @@ def _by_condition(table: Table, known: levels.Scale, named_above: tuple[str, ...
         if not is_nothing(who):
             rungs += [Rung(name, after, who, row.line) for name in severities or (None,)]
     return rungs
+
+
+def _told_column(table: Table, condition: int | None) -> int | None:
+    """The column that says who is told: one that says so, before one of actions, before one that may say who acts."""
+    for wording in (_TOLD, _TO):
+        for index, cell in enumerate(table.header):
+            if index != condition and re.search(wording, plain(cell).casefold()):
+                return index
+    return None
 
 
 def _acted(cell: str) -> str:

@@ -234,6 +234,10 @@ def _lines(section: Section) -> list[str]:
             texts += [item.text for item in block.items]
         elif isinstance(block, Table) and len(block.header) == 2:
             texts += [f"{plain(row.cells[0])}: {plain(row.cells[1])}" for row in block.rows]
+    for part in section.parts():
+        first = part.blocks[0] if part.label and not part.value and part.blocks else None
+        if isinstance(first, Items):
+            texts.append(f"{part.label}: {first.items[0].text}")
     return texts
 
 
