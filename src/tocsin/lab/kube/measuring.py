@@ -6,8 +6,9 @@ from tocsin.lab.counters import Counters
 from tocsin.lab.gateway import Backend, Endpoints
 from tocsin.lab.kube.kubelet import Container, Kubelet
 from tocsin.lab.kube.objects import Object, deleting, labels_of, name_of, quantity
-from tocsin.lab.kube.resources import AUTOSCALERS, DEPLOYMENTS, PODS
+from tocsin.lab.kube.resources import AUTOSCALERS, CLAIMS, DEPLOYMENTS, PODS
 from tocsin.lab.kube.store import Store
+from tocsin.lab.world import Watched
 
 SAMPLE_EVERY_S = 0.5
 PRODUCT = "backend"
@@ -16,11 +17,14 @@ PRODUCT = "backend"
 class Measuring:
     """Publishes the gateway's endpoints each round, and samples every series twice a second."""
 
-    def __init__(self, store: Store, kubelet: Kubelet, endpoints: Endpoints, counters: Counters) -> None:
+    def __init__(
+        self, store: Store, kubelet: Kubelet, endpoints: Endpoints, counters: Counters, world: Watched
+    ) -> None:
         self._store = store
         self._kubelet = kubelet
         self._endpoints = endpoints
         self._counters = counters
+        self._world = world
         self._sampled_at = 0.0
 
     def tick(self) -> None:
@@ -43,7 +47,7 @@ class Measuring:
         gauge = self._counters.gauge
         gauge("backend_pods_ready", sum(each.ready for each in backends), service=PRODUCT, job="gateway")
         gauge("backend_connections", sum(each.connections for each in backends), service=PRODUCT, job="gateway")
-        self._counters.forget("kube_", "up", "container_")
+        self._counters.forget("kube_", "kubelet_", "up", "container_")
         ups: dict[str, float] = {}
         for pod in self._store.all(PODS):
             app = labels_of(pod).get("app", "")
@@ -55,6 +59,7 @@ class Measuring:
         for app, up in ups.items():
             gauge("up", up, job="gateway" if app == PRODUCT else app, service=app)
         self._workloads()
+        self._volumes()
 
     def _pod(self, pod: Object, container: Container, app: str) -> None:
         gauge = self._counters.gauge
@@ -84,3 +89,16 @@ class Measuring:
             gauge("kube_horizontalpodautoscaler_spec_max_replicas", each["spec"]["maxReplicas"], **where)
             replicas = each["status"].get("currentReplicas", 0)
             gauge("kube_horizontalpodautoscaler_status_current_replicas", replicas, **where)
+
+    def _volumes(self) -> None:
+        """How full each claim's volume is, as the kubelet says; what strikes its app may fill it."""
+        struck = self._world.read().get("faults")
+        faults = struck if isinstance(struck, dict) else {}
+        full = {"data-postgresql-0": "disk_full" in faults.get("postgresql", {})}
+        full["worker-data"] = "volume_mb" in faults.get("worker", {})
+        for claim in self._store.all(CLAIMS):
+            name, size = name_of(claim), quantity(claim["status"]["capacity"]["storage"])
+            where = {"job": "kubelet", "persistentvolumeclaim": name}
+            self._counters.gauge("kubelet_volume_stats_capacity_bytes", size, **where)
+            used = size * (1.0 if full.get(name) else 0.44)
+            self._counters.gauge("kubelet_volume_stats_used_bytes", used, **where)

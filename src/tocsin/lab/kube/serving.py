@@ -25,7 +25,7 @@ from tocsin.lab.kube.measuring import Measuring
 from tocsin.lab.kube.nodes import Scheduler, Services
 from tocsin.lab.kube.store import Store
 from tocsin.lab.kube.workloads import Workloads
-from tocsin.lab.world import write
+from tocsin.lab.world import Watched, world_file, write
 
 TICK_S = 0.1
 
@@ -47,7 +47,7 @@ class Cluster:
             Services(self.store, self.kubelet, state_dir),
             Autoscaler(self.store, self.api.usage),
             Argo(self.store),
-            Measuring(self.store, self.kubelet, self.endpoints, self.counters),
+            Measuring(self.store, self.kubelet, self.endpoints, self.counters, Watched(world_file(state_dir))),
         )
 
     def tick(self) -> None:
