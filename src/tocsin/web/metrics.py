@@ -43,6 +43,7 @@ class Seen(Struct, frozen=True):
     now: datetime
     turned_at: datetime | None
     troubles: int
+    contradictions: int | None
     waiting: int
     spool_bytes: int
     spool_limit: int
@@ -69,6 +70,7 @@ def seen(house: House, gauges: Gauges | None) -> Seen:
         now=house.core.clock.now(),
         turned_at=house.engine.alive,
         troubles=len(house.troubles),
+        contradictions=len(house.truth.findings) if house.truth else None,
         waiting=house.ingest.waiting,
         spool_bytes=house.ingest.size,
         spool_limit=house.settings.ingest.spool_mb * 1_000_000 if house.spooled else 0,
@@ -120,6 +122,9 @@ def _intake(seen: Seen) -> Iterator[Metric]:
     yield _gauge("tocsin_spool_bytes", "Bytes of the spool on disk.", seen.spool_bytes)
     yield _gauge("tocsin_spool_limit_bytes", "The most that the spool may hold; 0 without one.", seen.spool_limit)
     yield _gauge("tocsin_sources_in_trouble", "Sources and jobs that say that something is wrong.", seen.troubles)
+    if seen.contradictions is not None:
+        said = "What production contradicts in the runbook, when last compared."
+        yield _gauge("tocsin_runbook_contradictions", said, seen.contradictions)
 
 
 def _database(seen: Seen) -> Iterator[Metric]:

@@ -100,11 +100,41 @@ class AnswerJson(TypedDict):
     by: str
     at: Instant | None
     reason: str
+    evidence: str | None
+
+
+class VerdictJson(TypedDict):
+    """What facts say of a question; `evidence` is the id of what it rests on."""
+
+    answer: str
+    reason: str
+    evidence: str | None
 
 
 class QuestionJson(TypedDict):
+    """`awaited` means that facts may answer it yet; `verdict` is what they said, None while they have not."""
+
     question: str
     slug: str
+    awaited: bool
+    verdict: VerdictJson | None
+
+
+class CheckJson(TypedDict):
+    """`state` is passed, failed or unknown."""
+
+    what: str
+    state: str
+    said: str
+
+
+class IndicatorJson(TypedDict):
+    """An indicator of the runbook as measurements answer it: a suggestion."""
+
+    severity: str
+    text: str
+    answer: str
+    reason: str
 
 
 class LeafJson(TypedDict):
@@ -238,6 +268,8 @@ ApprovalJson = TypedDict(
         "undo": str,
         "advice": str,
         "broken_glass": str,
+        "checks": list[CheckJson],
+        "observed": list[CheckJson],
     },
 )
 
@@ -344,6 +376,7 @@ class IncidentJson(IncidentBriefJson):
     missing: list[str]
     public: PublicJson
     version: int
+    indicators: list[IndicatorJson]
 
 
 class IncidentAnswer(RootModel[IncidentJson]):

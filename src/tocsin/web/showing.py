@@ -22,6 +22,8 @@ async def show(house: House, incident: Incident) -> shapes.IncidentJson:
         alerts=await desk.alerts(ref=incident.id, limit=ALERTS_SHOWN) if incident.alerts_total else (),
         position=desk.position(incident),
         missing=() if incident.status.over else desk.missing(incident),
+        awaited=house.diagnosing is not None and house.diagnosing.awaited(incident) is not None,
+        indicators=house.diagnosing.indicators.get(incident.id, ()) if house.diagnosing else (),
     )
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from tocsin.diagnosis.indicators import Suggested
 from tocsin.diagnosis.walk import Position
 from tocsin.engine.asking import Asked
 from tocsin.engine.core import Committed
@@ -16,7 +17,8 @@ from tocsin.incident.checklists import items, tick_of
 from tocsin.incident.deadlines import Deadline, acknowledge_due, deadlines
 from tocsin.incident.hints import after_failure
 from tocsin.incident.library import Written, dashboard, procedures_of
-from tocsin.incident.policy import Policy
+from tocsin.incident.policy import TOCSIN, Policy
+from tocsin.incident.preflight import Check
 from tocsin.incident.state import Approval, Incident, Run, StepState
 from tocsin.incident.wording import describe
 from tocsin.oncall.roster import next_handoff
@@ -68,8 +70,11 @@ def whole(
     alerts: Sequence[AlertRecord],
     position: Position,
     missing: Sequence[str],
+    awaited: bool = False,
+    indicators: Sequence[Suggested] = (),
 ) -> s.IncidentJson:
-    """All of an incident but its timeline. `alerts` are the first of them, `missing` what keeps it from resolving."""
+    """All of an incident but its timeline. `alerts` are the first of them, `missing` what keeps it from resolving,
+    `awaited` whether facts may yet answer the open question, `indicators` what they say of the severity."""
     v = incident.verification
     return {
         **brief(incident, policy, now),
@@ -83,7 +88,11 @@ def whole(
         "deadlines": [deadline(d, now) for d in deadlines(incident, policy)],
         "checklist": checklist(incident, policy),
         "evidence": list(evidence_of(incident)),
-        "decision": decision(position, incident),
+        "decision": decision(position, incident, awaited=awaited),
+        "indicators": [
+            {"severity": i.severity, "text": i.text, "answer": i.verdict.answer, "reason": i.verdict.reason}
+            for i in indicators
+        ],
         "pages": pages(incident),
         "runs": [run_brief(r) for r in incident.runs],
         "approvals": [approval(a) for a in incident.approvals],
@@ -225,7 +234,7 @@ def evidence(kept: Evidence) -> s.EvidenceJson:
     }
 
 
-def decision(position: Position, incident: Incident) -> s.DecisionJson:
+def decision(position: Position, incident: Incident, *, awaited: bool = False) -> s.DecisionJson:
     """Where the tree stands; `at` of an answer is when it was given."""
     given = {a.question: a.at for a in incident.answers}
     question, leaf = position.question, position.leaf
@@ -238,10 +247,18 @@ def decision(position: Position, incident: Incident) -> s.DecisionJson:
                 "by": step.by,
                 "at": maybe(given.get(step.slug)),
                 "reason": step.reason,
+                "evidence": step.evidence,
             }
             for step in position.path
         ],
-        "question": {"question": question.question, "slug": question.slug} if question else None,
+        "question": {
+            "question": question.question,
+            "slug": question.slug,
+            "awaited": awaited,
+            "verdict": _verdict(incident, question.slug),
+        }
+        if question
+        else None,
         "leaf": {
             "action": leaf.action,
             "command": leaf.command,
@@ -252,6 +269,16 @@ def decision(position: Position, incident: Incident) -> s.DecisionJson:
         if leaf
         else None,
     }
+
+
+def _verdict(incident: Incident, question: str) -> s.VerdictJson | None:
+    """What facts said of a question, as long as nobody has answered it since."""
+    given = next((a for a in incident.answers if a.question == question and a.by == TOCSIN.name), None)
+    return {"answer": given.answer, "reason": given.reason, "evidence": given.evidence} if given else None
+
+
+def checks(listed: Sequence[Check]) -> list[s.CheckJson]:
+    return [{"what": c.what, "state": c.state, "said": c.said} for c in listed]
 
 
 def pages(incident: Incident) -> list[s.PageJson]:
@@ -372,6 +399,8 @@ def approval(a: Approval) -> s.ApprovalJson:
         "undo": a.undo,
         "advice": after_failure(a.undo) if a.status == "failed" else "",
         "broken_glass": a.broken_glass,
+        "checks": checks(a.checks),
+        "observed": checks(a.observed),
     }
 
 

@@ -89,6 +89,7 @@ async def listing(
         runbook=house.reading.runbook,
         services=list(house.settings.services),
         troubles=dict(house.troubles),
+        contradictions=len(house.truth.new) if house.truth else 0,
         base=house.settings.public_url.rstrip("/"),
         needs_token=house.alert_token is not None,
         can=may_act(actor),

@@ -76,7 +76,12 @@ async def known(
     policy, now = house.desk.policy_of(incident), house.desk.now()
     missing = () if incident.status.over else what_is_missing(incident, Context(now, TOCSIN, policy))
     position = walk(policy.runbook, incident.answers)
-    return Known(incident, policy, position, now, actor, tuple(alerts), tuple(lines), missing)
+    found = house.diagnosing
+    return Known(
+        incident, policy, position, now, actor, tuple(alerts), tuple(lines), missing,
+        awaited=found is not None and found.awaited(incident) is not None,
+        indicators=found.indicators.get(incident.id, ()) if found else (),
+    )  # fmt: skip
 
 
 def panels(room: Room, *, csrf: str, told: Told, names: Iterable[str], oob: bool) -> dict[str, Markup]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from tocsin.diagnosis.indicators import Suggested
 from tocsin.diagnosis.walk import Position
 from tocsin.engine.records import AlertRecord
 from tocsin.incident.alert import AlertStatus
@@ -102,6 +103,8 @@ class Known:
     alerts: Sequence[AlertRecord]
     timeline: Sequence[Entry]
     missing: tuple[str, ...]
+    awaited: bool = False
+    indicators: Sequence[Suggested] = ()
 
 
 class Room:

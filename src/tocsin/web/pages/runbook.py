@@ -39,7 +39,7 @@ async def show(request: Request, house: Here, actor: Viewer, view: str = "") -> 
         request, "runbook.html", actor=actor, csrf=csrf_token(request, house), now=house.desk.now(), runbook=runbook,
         findings=house.reading.findings, readable=readable, file=Path(runbook.file).name, matrix=matrix(runbook),
         tree=whole_tree(runbook), source=lines, rendered=whole,
-        trouble=house.troubles.get("runbook"), state=state(house),
+        trouble=house.troubles.get("runbook"), state=state(house), truth=house.truth,
     )  # fmt: skip
 
 
@@ -51,7 +51,8 @@ async def changed(house: Here, actor: Viewer, since: str) -> Response:
 
 def state(house: House) -> str:
     """What the page shows, named: the edition in force, and what is wrong with one that is not."""
-    return digest(house.reading.runbook.digest + house.troubles.get("runbook", ""))
+    compared = f"{house.truth.at:%s}" if house.truth else ""
+    return digest(house.reading.runbook.digest + house.troubles.get("runbook", "") + compared)
 
 
 @router.get("/runbook/linked")
