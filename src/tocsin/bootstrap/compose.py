@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import sys
 from functools import cache, partial
 
 import httpx
 
+from tocsin import __version__
 from tocsin.bootstrap.diagnosis import Examined, diagnosing, witness
 from tocsin.bootstrap.edition import keep, read_edition
 from tocsin.bootstrap.hands import RunnerWatch, dispatching, hands
@@ -32,11 +34,15 @@ from tocsin.engine.ports import Channel, Clock
 from tocsin.engine.running import StepWorker
 from tocsin.engine.sending import Channels, Sender
 from tocsin.engine.signing import Signer
+from tocsin.engine.sweeping import Sweep
 from tocsin.evidence.prometheus import Prometheus
 from tocsin.feeds import feeds
 from tocsin.incident.alert import Alert, AlertStatus
 from tocsin.store.database import Store
 from tocsin.store.tx import Tx
+
+
+_TIMING = {"roles", "people", "schedules", "acknowledge", "escalation", "approvals"}
 
 
 def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> House:
@@ -99,9 +105,15 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
         if settings.evidence.check.enabled:
             sources.append(LiveCheck(house).run)
     reloading = Reloading(house, edition, store=store, calendars=calendars)
-    following = Following(core, store.listen)
-    house.background = (*sources, following.run, reloading.run, *upkeep(house, on_trouble))
+    following, sweep = Following(core, store.listen), Sweep(core, _mark(settings))
+    house.background = (*sources, following.run, sweep.run, reloading.run, *upkeep(house, on_trouble))
     return house
+
+
+def _mark(settings: Settings) -> str:
+    """What tells settings under which incidents are timed alike from others: the same on every replica."""
+    said = f"{__version__} {settings.model_dump_json(include=_TIMING)}"
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _channels(settings: Settings) -> list[Channel]:

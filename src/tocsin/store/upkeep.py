@@ -17,6 +17,8 @@ from tocsin.store import rows
 from tocsin.store import schema as t
 from tocsin.store.times import from_db, to_db
 
+_OURS = t.incident.c.rev <= rows.REV
+
 _OVER = (Status.RESOLVED.value, Status.CLOSED.value)
 _ENDED = ("done", "failed")
 
@@ -49,15 +51,16 @@ class Upkeep:
     def overdue(self, before: datetime, limit: int) -> list[tuple[str, datetime]]:
         """(id, since when) of incidents whose clock should have looked at them before, longest waiting first."""
         c = t.incident.c
-        found = select(c.id, c.next_due_at).where(c.next_due_at < to_db(before)).order_by(c.next_due_at).limit(limit)
+        late = select(c.id, c.next_due_at).where(c.next_due_at < to_db(before), _OURS)
+        found = late.order_by(c.next_due_at).limit(limit)
         return [(row.id, from_db(row.next_due_at)) for row in self._c.execute(found)]
 
     def standing(self, after: int, limit: int) -> list[Standing]:
-        """The incidents that are not over, by number, those above `after`."""
+        """The incidents that are not over nor a newer version's, by number, those above `after`."""
         c = t.incident.c
         wanted = (
             select(c.id, c.number, c.state, c.next_due_at)
-            .where(c.number > after, text(t.ALIVE))
+            .where(c.number > after, text(t.ALIVE), _OURS)
             .order_by(c.number)
             .limit(limit)
         )
