@@ -42,7 +42,9 @@ def data_issue(facts: Facts, limits: Limits = LIMITS) -> Verdict:
         return unknown("no database is asked", settle=(facts.databases.absent or "the address of the database",))
     if facts.logs.absent:
         return unknown("the logs are not read", settle=(facts.logs.absent,))
-    calm = (f"{d.name}: {len(d.waiting)} sessions wait, none long" for d in facts.databases.items)
+    calm = [f"{d.name}: {len(d.waiting)} sessions wait, none long" for d in facts.databases.items]
+    if any(d.waiting for d in facts.databases.items):
+        return unknown("sessions wait for a lock, none of them long yet", calm, settle=("look again in a minute",))
     return no("no lock is waited for, no disk is full, and no log speaks of data", calm)
 
 

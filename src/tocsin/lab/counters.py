@@ -54,10 +54,11 @@ class Counters:
         with self._lock:
             self._recent.append((now, status < 500))
             self._add(self._of_backend("http_requests_total", status=str(status), pod=pod), 1)
-            self._add(self._of_backend("http_request_duration_seconds_sum"), seconds)
-            self._add(self._of_backend("http_request_duration_seconds_count"), 1)
-            for bound in reached:
-                self._add(self._of_backend("http_request_duration_seconds_bucket", le=bound), 1)
+            self._add(self._of_backend("http_request_duration_seconds_sum", pod=pod), seconds)
+            self._add(self._of_backend("http_request_duration_seconds_count", pod=pod), 1)
+            for bound in (*map(str, BUCKETS_S), "+Inf"):
+                key = self._of_backend("http_request_duration_seconds_bucket", pod=pod, le=bound)
+                self._add(key, float(bound in reached))
 
     def _add(self, key: Series, amount: float) -> None:
         if key not in self._values and self._samples:

@@ -21,6 +21,7 @@ from tocsin.lab.apps.container import Container, enter
 from tocsin.lab.apps.postgres import Connection, SqlError
 
 UNHEALTHY_SHARE = 0.2
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 POOL = 80
 WINDOW_S = 3.0
 SLOT_WAIT_S = 0.8
@@ -53,6 +54,7 @@ class Application:
         self.leaked = 0
         self.counts: dict[str, int] = {}
         self.spent = 0.0
+        self.buckets = {str(bound): 0 for bound in BUCKETS_S}
         slots = int(container.trait("slots"))
         self._slots = threading.BoundedSemaphore(slots) if slots else None
         self._recent: deque[tuple[float, bool, float]] = deque(maxlen=2000)
@@ -89,6 +91,8 @@ class Application:
         with self._lock:
             self.counts[str(status)] = self.counts.get(str(status), 0) + 1
             self.spent += seconds
+            for bound in BUCKETS_S:
+                self.buckets[str(bound)] += seconds <= bound
             self._recent.append((time.monotonic(), not own, seconds))
 
     def _work(self, method: str, path: str) -> None:
@@ -180,7 +184,7 @@ class Application:
         since = time.monotonic() - WINDOW_S
         with self._lock:
             recent = [each for each in self._recent if each[0] >= since]
-            counts = dict(self.counts)
+            counts, buckets = dict(self.counts), dict(self.buckets)
         bad = sum(not good for _, good, _ in recent)
         failing = len(recent) >= 5 and bad / len(recent) > UNHEALTHY_SHARE
         failing = failing and not self.container.trait("static_health")
@@ -189,7 +193,12 @@ class Application:
         body: dict[str, object] = {"status": status, "version": self.version, "components": {"db": database}}
         slots = self.container.trait("slots")
         busy = sum(seconds for _, _, seconds in recent) / (WINDOW_S * slots) if slots else 0.0
-        return (503 if failing else 200), body | {"requests": counts, "seconds": self.spent, "busy": min(1.0, busy)}
+        return (503 if failing else 200), body | {
+            "requests": counts,
+            "seconds": self.spent,
+            "buckets": buckets,
+            "busy": min(1.0, busy),
+        }
 
     @property
     def exhausted(self) -> bool:

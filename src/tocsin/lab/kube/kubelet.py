@@ -75,6 +75,7 @@ class Container:
     busy: float = 0.0
     requests: dict[str, int] = field(default_factory=dict)
     spent: float = 0.0
+    buckets: dict[str, int] = field(default_factory=dict)
 
     @property
     def running(self) -> bool:
@@ -311,6 +312,7 @@ class Kubelet:
         seen = look(container.port, probe)
         container.requests = seen.body.get("requests") or container.requests
         container.spent = seen.body.get("seconds", container.spent)
+        container.buckets = seen.body.get("buckets") or container.buckets
         container.busy = float(seen.body.get("busy", 0.0))
         container.connections = int(seen.body.get("components", {}).get("db", {}).get("connections", 0))
         if seen.status == 200:

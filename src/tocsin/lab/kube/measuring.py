@@ -77,6 +77,9 @@ class Measuring:
             own = {"job": app, "service": app, "pod": container.pod}
             for status, count in container.requests.items():
                 gauge("http_requests_total", count, status=status, **own)
+            total = sum(container.requests.values())
+            for bound, reached in ({**container.buckets, "+Inf": total} if container.buckets else {}).items():
+                gauge("http_request_duration_seconds_bucket", reached, le=bound, **own)
 
     def _workloads(self) -> None:
         gauge = self._counters.gauge

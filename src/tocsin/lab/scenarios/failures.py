@@ -79,9 +79,7 @@ LOCK_PILEUP_TWIN = Scenario(
 MIGRATION = Scenario(
     name="migration-broke-data",
     tells="A migration ended half-way: a column that the backend reads has another name now.",
-    truth=Truth(
-        FIX, "A migration renamed a column and failed half-way", "postgresql", deployment=NO, data=YES, database=YES
-    ),
+    truth=Truth(FIX, "A migration renamed a column and failed half-way", "postgresql", deployment=NO, data=YES),
     steps=(
         Step(
             levers.both(
