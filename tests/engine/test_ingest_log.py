@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from engines import Plant, World, alert, e, until
 
+from tocsin.engine import ingest_log
 from tocsin.engine.auditor import DATABASE, Auditor
 from tocsin.engine.errors import Unavailable
 from tocsin.engine.ingest_log import SPOOLED, TROUBLE, Direct, Spooled
@@ -89,6 +90,18 @@ async def test_what_came_while_it_refused_is_taken_in_when_it_is_back(world: Wor
         door.log.settled()
     assert len(await door.plant.desk.incidents()) == 2
     assert await door.take(alert(service="checkout")) == ["repeated"]
+
+
+async def test_a_database_that_says_nothing_is_not_waited_for(
+    world: World, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr(ingest_log, "PATIENCE_SECONDS", 0.01)
+    async with draining(door):
+        with refusing(world):
+            assert await door.take(alert()) == [SPOOLED]
+            assert "has not answered for 0.01 s; 1 alerts wait" in str(door.troubles[TROUBLE])
+        await until(door.drained)
+    assert len(await door.plant.events(e.AlertFired)) == 1
 
 
 async def test_firing_and_resolved_keep_their_order(world: World, door: Door) -> None:

@@ -28,6 +28,8 @@ SPOOLED = "spooled"
 """The outcome of an alert that is kept and not yet taken in."""
 TROUBLE = "spool"
 AGAIN_SECONDS = 0.5
+PATIENCE_SECONDS = 2.0
+"""So long a sender waits for a database that neither takes nor refuses its alerts before they are spooled."""
 BITE = 500
 """So many alerts are drained in one transaction, about."""
 BITE_BYTES = 2**19
@@ -158,7 +160,11 @@ class Spooled(Direct, Generic[R]):
             await self._closing.wait()
         if not self._in_use.is_set():
             try:
-                return await super().take(alerts, notes)
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    return await super().take(alerts, notes)
+            except TimeoutError:
+                # it may yet be taken in, and then once more from the spool, which finds that it is known
+                self._refused(Unavailable(f"the database has not answered for {PATIENCE_SECONDS:g} s"))
             except Unavailable as exc:
                 self._refused(exc)
         await self._keep(Arrived(alerts, notes, self.desk.now()))
