@@ -1,19 +1,22 @@
-"""Steps: five side by side, twenty rooms at once beside the API, and what a step that misbehaves costs the server."""
+"""Steps: five side by side, twenty rooms at once beside the API, here and by a runner, and what a bad step costs."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
 from bench.client import Connection, request
 from bench.figures import Figure, Yardstick, percentile
-from bench.servers import settings, tocsin
+from bench.servers import Server, settings, tocsin
 from tocsin.procedures.results import StepResult
 from tocsin.procedures.run import run_procedure
 from tocsin.procedures.runner import Runner, Settings
@@ -36,8 +39,9 @@ BAD = {
 
 def measure() -> list[Figure]:
     found = [Figure("5 steps side by side, beyond the slowest", _beyond(), "ms", target=300)]
-    with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder:
-        found += asyncio.run(_rooms(Path(folder)))
+    for near in (False, True):
+        with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder:
+            found += asyncio.run(_rooms(Path(folder), near=near))
     return found + [_cost(name) for name in BAD]
 
 
@@ -48,22 +52,19 @@ def _beyond() -> float:
     return 1000 * (time.perf_counter() - begun - SLOWEST)
 
 
-async def _rooms(folder: Path) -> list[Figure]:
-    """The API's answers while twenty incidents have just opened and assess, each five steps side by side."""
+async def _rooms(folder: Path, *, near: bool) -> list[Figure]:
+    """The API's answers while twenty incidents have just opened and assess, each five steps side by side: in the
+    server's process, or by a runner on the same machine."""
     example = Path(__file__).parents[1] / "examples/qawave/incident-response.md"
     text = example.read_text(encoding="utf-8")
     head, _, rest = text.partition("```bash\n")
     runbook = f"{head}```bash\n{ROOM_STEPS}\n```{rest.partition('```')[2]}"
     (folder / "runbook.md").write_text(runbook, encoding="utf-8")
     written = settings(folder).read_text(encoding="utf-8").replace('PATH = "/nonexistent"', "")
-    (folder / "tocsin.toml").write_text(f'runbook = "runbook.md"\n{written}', encoding="utf-8")
-    with tocsin(folder) as server:
-        told = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "tocsin.cli.main", "token", "create", "bench", "--role", "responder"],
-            cwd=folder, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        headers = {"Authorization": f"Bearer {told.stdout.strip()}", "Content-Type": "application/json"}
+    where = '[runner]\nwhere = "remote"\n' if near else ""
+    (folder / "tocsin.toml").write_text(f'runbook = "runbook.md"\n{written}{where}', encoding="utf-8")
+    with tocsin(folder) as server, _runner(folder, server) if near else nullcontext():
+        headers = {"Authorization": f"Bearer {_token(folder, 'responder')}", "Content-Type": "application/json"}
         connection = await Connection.open(server.port)
         for number in range(ROOMS):
             declared = {"title": f"room {number}", "severity": "SEV2"}
@@ -76,11 +77,36 @@ async def _rooms(folder: Path) -> list[Figure]:
         for _ in range(len(taken) // ROOMS):
             quiet += [await connection.timed(one) for one in asked]
         await connection.close()
-    name, beside = f"API while {ROOMS} rooms run steps", "the same, none running"
+    by = " by a runner" if near else ""
+    name, beside = f"API while {ROOMS} rooms run steps{by}", "the same, none running"
     return [
         Figure(f"{name}, {said}", _ms(taken, share), "ms", Yardstick(beside, _ms(quiet, share)), target)
         for said, share, target in (("p50", 0.5, None), ("p95", 0.95, 50.0))
     ]
+
+
+def _token(folder: Path, role: str) -> str:
+    command = [sys.executable, "-m", "tocsin.cli.main", "token", "create", f"bench-{role}", "--role", role]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@contextmanager
+def _runner(folder: Path, server: Server) -> Iterator[None]:
+    """`tocsin runner` with the same runbook, from its first word of being connected on."""
+    command = [sys.executable, "-m", "tocsin.cli.main", "runner", "--server", f"http://127.0.0.1:{server.port}"]
+    process = subprocess.Popen(
+        [*command, "--runbook", "runbook.md"], cwd=folder, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL,
+        env=os.environ | {"TOCSIN_TOKEN": _token(folder, "runner")},
+    )  # fmt: skip
+    try:
+        said = process.stdout
+        while said is not None and "connected to" not in said.readline():
+            if process.poll() is not None:
+                raise RuntimeError("the runner did not start")
+        yield
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
 
 
 def _ms(seconds: list[float], share: float) -> float:

@@ -65,16 +65,17 @@ class Group:
 
     def _members(self) -> list[int]:
         try:
-            return [int(pid) for pid in (self._folder / "cgroup.procs").read_text().split()]
+            found = [int(pid) for pid in (self._folder / "cgroup.procs").read_text().split()]
         except (OSError, ValueError):
             return []
+        return [pid for pid in found if pid > 0]  # 0 is a process that our PID namespace does not have
 
 
 def make(base: Path | None, mark: str, *, most: int) -> Group | None:
     """A group of that name below `base`, for at most so many processes; None where there can be none."""
     if base is None:
         return None
-    folder = base / f"{PREFIX}{mark}"
+    folder = base / f"{PREFIX}{_namespace()}-{mark}"
     try:
         folder.mkdir()
     except OSError:
@@ -92,7 +93,8 @@ def base() -> Path | None:
 
 def owners(base: Path | None) -> set[str]:
     """The marks of the servers whose steps have groups here."""
-    names = (folder.name.removeprefix(PREFIX) for folder in base.glob(f"{PREFIX}*")) if base is not None else ()
+    own = f"{PREFIX}{_namespace()}-"
+    names = (folder.name.removeprefix(own) for folder in base.glob(f"{own}*")) if base is not None else ()
     return {name.rpartition("-")[0] for name in names}
 
 
@@ -100,7 +102,15 @@ def end_all(base: Path | None, *, of: str) -> int:
     """Ends every group of steps of one server that is gone; how many processes were left in them."""
     if base is None:
         return 0
-    return sum(Group(folder).end() for folder in base.glob(f"{PREFIX}{of}-*"))
+    return sum(Group(folder).end() for folder in base.glob(f"{PREFIX}{_namespace()}-{of}-*"))
+
+
+def _namespace() -> int:
+    """The PID namespace's number: a process number of another one means nothing here."""
+    try:
+        return os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return 0
 
 
 def _own() -> list[Path]:
@@ -122,7 +132,7 @@ def _own() -> list[Path]:
 
 
 def _divisible(folder: Path) -> bool:
-    probe = folder / f"{PREFIX}probe-{os.getpid()}"
+    probe = folder / f"tocsin-probe-{_namespace()}-{os.getpid()}"
     try:
         probe.mkdir()
         probe.rmdir()
@@ -133,7 +143,7 @@ def _divisible(folder: Path) -> bool:
 
 def counts(folder: Path) -> bool:
     """Whether the kernel counts, and bounds, the processes of a group below the folder."""
-    probe = folder / f"{PREFIX}probe-{os.getpid()}"
+    probe = folder / f"tocsin-probe-{_namespace()}-{os.getpid()}"
     try:
         probe.mkdir()
         counts = (probe / "pids.max").exists()

@@ -21,6 +21,8 @@ Said = Callable[[str, str], None]
 Late = Callable[[Job, Ended], Awaitable[None]]
 POLL_SECONDS = 20.0
 """How long a runner's question is left open while there is nothing to do."""
+GATHER_SECONDS = 0.02
+"""How long news are kept back for what comes right after them: steps that begin side by side are told together."""
 AWAY_SECONDS = 5.0
 """How long after its last question a runner still counts as connected: it asks again at once."""
 STOPPING_SECONDS = 8.0
@@ -154,6 +156,7 @@ class Dispatch:
             async with asyncio.timeout(POLL_SECONDS):
                 while self._version == asked.after:
                     await self._news.wait()
+                    await asyncio.sleep(GATHER_SECONDS)
         except TimeoutError:
             pass
         finally:
