@@ -165,16 +165,23 @@ class Engine:
 
         def claim(ledger: Ledger) -> list[WorkItem]:
             until = ledger.now + LEASE
-            if in_hand and ledger.now - renewed_at > LEASE / 2:
-                # after a pause of the machine our own leases have run out too
-                ledger.tx.renew_all(in_hand, owner=self._owner, lease_until=until)
-            return [
+            taken = [
                 item
                 for kind, hands in free.items()
                 for item in ledger.tx.claim(
-                    now=ledger.now, lease_until=until, owner=self._owner, kinds=(kind,), limit=hands, busy=busy
+                    now=ledger.now,
+                    lease_until=until,
+                    owner=self._owner,
+                    kinds=(kind,),
+                    limit=hands,
+                    busy=busy,
+                    in_hand=in_hand,
                 )
             ]
+            if in_hand and (not taken or ledger.now - renewed_at > LEASE / 2):
+                # after a pause of the machine, or when others thought us dead, our own leases have run out too
+                ledger.tx.renew_all(in_hand, owner=self._owner, lease_until=until)
+            return taken
 
         return claim
 

@@ -92,11 +92,11 @@ class Sender:
     async def _sort(self, letters: Sequence[Letter]) -> None:
         wanted = [letter for letter in letters if letter.wanted]
         late = [letter for letter in letters if not letter.wanted]
+        if wanted:  # at once: what was read is true now, and may not be after anything else
+            await self._hand_over(wanted)
         if late:
             self._core.meters.deliveries.add(late[0].item.channel, "unwanted", times=len(late))
             await self._end(late, lambda letter, ledger: letter.unwanted(ledger, self._owner))
-        if wanted:
-            await self._hand_over(wanted)
 
     async def _hand_over(self, letters: Sequence[Letter]) -> None:
         name = letters[0].item.channel

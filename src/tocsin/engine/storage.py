@@ -71,6 +71,7 @@ class Transaction(Protocol):
         kinds: Sequence[str],
         limit: int,
         busy: Collection[tuple[str, str]] = (),
+        in_hand: Collection[int] = (),
     ) -> list[WorkItem]: ...
     def renew_all(self, ids: Collection[int], *, owner: str, lease_until: datetime) -> None: ...
     def finish(

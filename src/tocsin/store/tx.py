@@ -368,15 +368,17 @@ class Tx(Keeping, Replicas, Upkeep):
         kinds: Sequence[str],
         limit: int,
         busy: Collection[tuple[str, str]] = (),
+        in_hand: Collection[int] = (),
     ) -> list[WorkItem]:
         """Takes due items for up to `limit` hand-overs: pages before the rest, then the longest waiting.
 
         What goes to one person by one channel shares a hand-over; `busy` are the (channel, bundle) that are left alone
-        now. Items whose lease ran out come back as uncertain.
+        now. Items whose lease ran out come back as uncertain; not those that the owner itself has `in_hand`.
         """
         c = t.work.c
         waiting = and_(c.state == "pending", c.next_at <= to_db(now))
-        lost = and_(c.state == "leased", c.lease_until <= to_db(now))
+        mine = [c.id.not_in(in_hand)] if in_hand else []
+        lost = and_(c.state == "leased", c.lease_until <= to_db(now), *mine)
         newer = exists().where(t.incident.c.id == c.incident_id, ~_OURS)
         wanted = (
             select(t.work)
