@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup system demo run test check format lint types contracts bench corpus docs lock clean
+.PHONY: help setup system demo run test check format lint types contracts bench torture corpus docs lock clean
 
 help:  ## these words
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,10 @@ check: lint types contracts test  ## what must be green before a commit
 
 bench: setup  ## measure; each figure beside its yardstick and its target
 	$(BIN)/python -m bench
+
+torture: system setup  ## kill, freeze and cut off servers under load for a minute, on both databases
+	$(BIN)/python -m bench.killing
+	$(BIN)/python -m bench.killing --sqlite
 
 CORPUS ?= ../shared/corpus
 

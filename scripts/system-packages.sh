@@ -9,6 +9,8 @@ need bash bash
 need chromium "chromium fonts-dejavu-core fonts-noto-color-emoji"
 need prometheus prometheus
 need prometheus-alertmanager prometheus-alertmanager
+# Debian keeps the server's programs off PATH
+[ -x "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)" ] || need initdb postgresql
 python3 -c 'import ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
 [ -n "$missing" ] || exit 0
 say_absent() { echo "not installed (tests that need them are skipped):$missing" >&2; }

@@ -41,7 +41,6 @@ from tocsin.incident.alert import Alert, AlertStatus
 from tocsin.store.database import Store
 from tocsin.store.tx import Tx
 
-
 _TIMING = {"roles", "people", "schedules", "acknowledge", "escalation", "approvals"}
 
 
