@@ -374,3 +374,16 @@ def test_an_escaped_fence_is_told_and_mended() -> None:
     text = "## Checks\n\\`\\`\\`bash\nkubectl get pods\n\\`\\`\\`\n"
     assert said(text, "R014") == [2]
     assert mend(text, file="runbook.md").text == "## Checks\n```bash\nkubectl get pods\n```\n"
+
+
+def test_points_that_each_hold_a_command_or_a_query_are_steps() -> None:
+    text = "## Diagnostics\n- Pods: `kubectl get pods -n x`\n- Errors: `sum(rate(http_requests_total[5m]))`\n"
+    (procedure,) = book(text).procedures
+    assert [(step.kind.value, step.command) for step in procedure.steps] == [
+        ("shell", "kubectl get pods -n x"),
+        ("promql", "sum(rate(http_requests_total[5m]))"),
+    ]
+
+
+def test_points_among_words_are_no_procedure() -> None:
+    assert book("## Notes\n- Use `kubectl get pods`\n- Or `git log`\n- Be calm\n").procedures == ()

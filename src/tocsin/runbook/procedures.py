@@ -133,7 +133,7 @@ def in_scenario(path: tuple[str, ...]) -> bool:
 
 
 def _runnable(found: tuple[Step, ...]) -> int:
-    return sum(step.kind is StepKind.SHELL for step in found)
+    return sum(step.kind is not StepKind.MANUAL for step in found)
 
 
 def _is_scenario(home: Section) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from tocsin.runbook import commands, findings
-from tocsin.runbook.document import Code, Items, Section
+from tocsin.runbook.document import Code, Item, Items, Section
 from tocsin.runbook.model import Finding, Step, StepClass, StepKind
 from tocsin.runbook.shell import read_command, window_of
 from tocsin.runbook.wording import code_spans, plain
@@ -24,6 +24,10 @@ _STATEMENT = re.compile(
     r"(?:select|insert|update|delete|alter|create|drop|show|explain|vacuum|with|"
     r"set)\b",
     re.IGNORECASE,
+)
+_QUERY = re.compile(
+    r"\b(?:rate|irate|increase|histogram_quantile|sum|avg|max|min|count|topk|absent|delta|deriv|predict_linear)"
+    r"(?: by \([^)]*\))?\s*\([a-z_:{(]|\{[\w]+\s*[=!]~?\s*\"[^\"]*\"\}\s*(?:\[|[<>=!]=?\s*[0-9]|$)|\w\[[0-9]+[smhd]\]"
 )
 _LONGEST = 100
 
@@ -41,19 +45,12 @@ def is_shell(code: Code) -> bool:
 
 def queries(code: Code) -> tuple[Step, ...]:
     """The queries of a PromQL fence, each titled by the comment above it."""
-    return tuple(
-        Step(
-            title or "Prometheus query",
-            StepKind.PROMQL,
-            text,
-            0,
-            StepClass.READ,
-            (),
-            line,
-            class_reason="a query only reads",
-        )
-        for title, text, line in _paragraphs(code, "#")
-    )
+    return tuple(_query(title or "Prometheus query", text, line) for title, text, line in _paragraphs(code, "#"))
+
+
+def _query(title: str, text: str, line: int) -> Step:
+    reason = "a query only reads"
+    return Step(title, StepKind.PROMQL, text, 0, StepClass.READ, (), line, class_reason=reason)
 
 
 def statements(code: Code) -> tuple[Step, ...]:
@@ -66,16 +63,33 @@ def statements(code: Code) -> tuple[Step, ...]:
 
 
 def listed(section: Section, said: list[Finding]) -> tuple[Step, ...]:
-    """The numbered steps of a section: one for each command in backticks, else the words as a person's task; none when
-    fewer than two are numbered."""
+    """The numbered steps of a section: one for each command or query in backticks, else the words as a person's task;
+    none when fewer than two are numbered. Points are steps like these where every one of them holds a command or a
+    query."""
     found: list[Step] = []
     for block in section.blocks:
-        for item in block.items if isinstance(block, Items) and block.items[0].ordered else ():
-            spans = [span for span in code_spans(item.text) if commands.looks_like_one(span)]
-            found += [_command(span, plain(item.text), item.line, said) for span in spans]
-            if not spans:
-                found.append(_manual(plain(item.text), item.line))
+        if isinstance(block, Items) and (block.items[0].ordered or all(_runs(item.text) for item in block.items)):
+            found += [step for item in block.items for step in _item(item, said)]
     return tuple(found) if len(found) > 1 else ()
+
+
+def is_query(text: str) -> bool:
+    """Whether a piece of code is a query in PromQL: one of its functions, or a selector over a range of time."""
+    return bool(_QUERY.search(text)) and not commands.looks_like_one(text)
+
+
+def _runs(text: str) -> bool:
+    return any(commands.looks_like_one(span) or is_query(span) for span in code_spans(text))
+
+
+def _item(item: Item, said: list[Finding]) -> list[Step]:
+    title, found = plain(item.text), []
+    for span in code_spans(item.text):
+        if commands.looks_like_one(span):
+            found.append(_command(span, title, item.line, said))
+        elif is_query(span):
+            found.append(_query(title, span, item.line))
+    return found or [_manual(title, item.line)]
 
 
 def without_sql(step: Step, code: Code, said: list[Finding]) -> Step:
