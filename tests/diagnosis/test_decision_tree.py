@@ -16,6 +16,7 @@ from tocsin.incident import commands, mitigations
 from tocsin.incident import events as e
 from tocsin.incident.drill import Drill
 from tocsin.incident.errors import CommandError, TransitionError
+from tocsin.incident.policy import TOCSIN
 from tocsin.incident.state import Answer
 from tocsin.runbook.model import Runbook
 
@@ -165,3 +166,44 @@ def test_after_the_end_nothing_is_answered(drill: Drill) -> None:
     drill.command(lambda i, ctx: commands.resolve(i, ctx, reason="gone"))
     with pytest.raises(TransitionError, match="resolved"):
         say(drill, ("deployment", "yes"))
+
+
+# from evidence
+
+
+def say_from_evidence(drill: Drill, word: str, evidence: str = "ev1") -> None:
+    drill.command(
+        partial(answer, question="deployment", answer=word, reason="measured", evidence=evidence), by=TOCSIN.name
+    )
+
+
+def test_an_answer_from_evidence_proposes_and_keeps_what_it_rests_on(drill: Drill) -> None:
+    say_from_evidence(drill, "yes")
+    assert proposed(drill) == ["rollback"]
+    assert position(drill).path[0].evidence == "ev1"
+
+
+def test_evidence_says_the_same_only_once(drill: Drill) -> None:
+    say_from_evidence(drill, "unknown")
+    say_from_evidence(drill, "unknown", "ev2")
+    assert len(drill.events(e.Answered)) == 1
+
+
+def test_evidence_never_speaks_over_a_person(drill: Drill) -> None:
+    say(drill, ("deployment", "no"))
+    say_from_evidence(drill, "yes")
+    assert [s.answer for s in position(drill).path] == ["no"]
+
+
+def test_overruling_evidence_takes_a_reason(drill: Drill) -> None:
+    say_from_evidence(drill, "yes")
+    with pytest.raises(CommandError, match="the evidence says yes"):
+        say(drill, ("deployment", "no"))
+    drill.command(partial(answer, question="deployment", answer="no", reason="the canary was rolled back before"))
+    assert [(s.answer, s.evidence) for s in position(drill).path] == [("no", None)]
+
+
+def test_an_unknown_from_evidence_is_answered_without_a_reason(drill: Drill) -> None:
+    say_from_evidence(drill, "unknown")
+    say(drill, ("deployment", "no"))
+    assert [s.answer for s in position(drill).path] == ["no"]

@@ -128,9 +128,32 @@ def _gathered(facts: Facts, limits: Limits) -> Verdict:
             return no("every component is up, and no pod fails more than the others", _up(facts))
         seen = symptoms.pod_crashes(facts, limits)
         return unknown("pods crash, and no workload is down", seen.evidence, settle=seen.settle or ("why they crash",))
+    if elsewhere := _ailing_elsewhere(facts, limits):
+        return unknown(
+            "all pods fail alike, and something else fails or is slow too",
+            (*_told(shares), *elsewhere.values()),
+            settle=("which of them is the other's reason",),
+            suspect=", ".join(elsewhere),
+        )
     if len(high) == len(shares) > 1:
         return no("every component is up, and all pods fail alike", _told(shares))
     return unknown("some pods fail, others do not", _told(shares), settle=("what the failing ones have in common",))
+
+
+def _ailing_elsewhere(facts: Facts, limits: Limits) -> dict[str, str]:
+    """Other workloads whose own requests fail, or take much longer than they did; nothing without a service's name."""
+    found: dict[str, str] = {}
+    for one in facts.workloads.items if facts.subject.workload else ():
+        mine = [s for s in facts.series.items if s.pod and scope.workload_of(facts, s.pod) == one.name]
+        if one.name == facts.subject.workload or not mine:
+            continue
+        failing_share, slow = curves.lately(curves.share(mine)), curves.highest(mine, Signal.LATENCY)
+        takes, took = curves.lately(slow), curves.usual(slow, before=facts.reported_at.timestamp())
+        if failing_share is not None and failing_share >= limits.error_share:
+            found[one.named] = f"{one.named}: {failing_share:.0%} of its requests fail"
+        elif takes and took and takes >= max(took * limits.slower, took + limits.slower_by):
+            found[one.named] = f"{one.named} takes {takes:.2f} s, it took {took:.2f} s"
+    return found
 
 
 def _made_alike(facts: Facts, shares: Mapping[str, float]) -> bool:

@@ -62,7 +62,8 @@ _RULES: Mapping[Topic, tuple[str, ...]] = {
     ),
     Topic.RESOURCE: (
         rf"\bresources? (?:\(.*\) ?)?{_TROUBLE}",
-        r"\b(?:caused by|due to|because of|lack of|out of|short of|low on|insufficient|run out of) (?:an? |any )?resources?\b",
+        r"\b(?:caused by|due to|because of|lack of|out of|short of|low on|insufficient|run out of)"
+        r" (?:an? |any )?resources?\b",
         rf"\b(?:capacity|scaling|saturation) {_TROUBLE}",
         r"\b(?:out of|at) capacity\b|\bunder-?provisioned\b|\boverloaded\b|\bresources? (?:are |is )?exhausted\b",
     ),

@@ -39,7 +39,7 @@ def series(facts: Facts) -> tuple[Series, ...]:
     everything = facts.series.items
     name = facts.subject.workload
     if name:
-        own = tuple(s for s in everything if s.pod and _workload_of(facts, s.pod) == name)
+        own = tuple(s for s in everything if s.pod and workload_of(facts, s.pod) == name)
         if own:
             return own
     labelled = {facts.subject.service, name} - {""}
@@ -47,7 +47,7 @@ def series(facts: Facts) -> tuple[Series, ...]:
     return mine or (tuple(s for s in everything if not s.service) if labelled else everything)
 
 
-def _workload_of(facts: Facts, pod: str) -> str:
+def workload_of(facts: Facts, pod: str) -> str:
     here = next((p.workload for p in facts.pods.items if p.name == pod), "")
     revision = revision_of(facts, pod) if not here else None
     return here or (revision.workload if revision else "")

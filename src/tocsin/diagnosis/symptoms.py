@@ -176,6 +176,23 @@ def felt(facts: Facts, limits: Limits = LIMITS) -> bool:
     return any(ask(facts, limits).answer == YES for ask in (error_rate, latency, pod_crashes))
 
 
+def eased(facts: Facts, limits: Limits = LIMITS) -> Verdict:
+    """Whether the impact is gone at this moment: what was measured before a mitigation is not held against it."""
+    if missing := troubles(facts, "series"):
+        return unknown("what is failing is not known", settle=missing)
+    failing, slow = curves.lately(_share(facts)), curves.lately(_slowness(facts))
+    before = curves.usual(_slowness(facts), before=_before(facts))
+    if failing is None:
+        return unknown("what is failing is not known", settle=(NOTHING_MEASURED,))
+    late = (
+        slow is not None and before is not None and slow >= before * limits.slower and slow >= before + limits.slower_by
+    )
+    said = f"{failing:.1%} of the requests fail" + (f", they take {slow:.2f} s" if slow is not None else "")
+    if failing >= limits.error_share or late:
+        return no(said)
+    return yes(said) if failing < limits.error_share / 2 else unknown(said, settle=("look again in a minute",))
+
+
 def surge(facts: Facts, limits: Limits = LIMITS) -> str:
     """That there are far more requests than before; empty when there are not, or it is not known."""
     curve = curves.total(scope.series(facts), Signal.REQUESTS)

@@ -15,7 +15,7 @@ from typing import Protocol
 import structlog
 from msgspec import Struct
 
-from tocsin.diagnosis import preflight
+from tocsin.diagnosis import preflight, symptoms
 from tocsin.diagnosis.deciders import answer
 from tocsin.diagnosis.facts import Facts, Subject
 from tocsin.diagnosis.indicators import Suggested, suggested
@@ -178,27 +178,22 @@ class Diagnosing:
     # after a mitigation
 
     async def _watch(self, incident: Incident, facts: Facts) -> None:
-        """Notes what changed: whether it is rolled out, the deciding signal is gone, and it was not reverted."""
+        """Notes what changed: whether it is rolled out, the signal that led to it is gone, and it was not reverted."""
         for approval in self._watched(incident):
             act = self._settled.act(approval.command, approval.values)
             seen = preflight.after(act, facts, template=approval.template) if act else ()
             before = {c.what: c.state for c in approval.observed}
-            news = [c for c in (*seen, *self._signal(incident, facts)) if _is_news(c, before)]
+            news = [c for c in (*seen, _signal(facts, self._settled.limits)) if _is_news(c, before)]
             if news:
                 said = [e.MitigationObserved(approval.id, check) for check in news]
                 await self._desk.core.append(incident.id, said)
 
-    def _signal(self, incident: Incident, facts: Facts) -> list[Check]:
-        """The question that led to the mitigation, asked again."""
-        runbook = self._desk.policy_of(incident).runbook
-        decisive = next((s for s in reversed(walk(runbook, incident.answers).path) if s.answer == YES), None)
-        if decisive is None:
-            return []
-        found = answer(bind(decisive.question, decisive.slug), facts, self._settled.limits)
-        if found is None:
-            return []
-        state = {YES: preflight.FAILED, NO: preflight.PASSED}.get(found.answer, preflight.UNKNOWN)
-        return [Check("deciding signal", state, f"{decisive.question} {found.answer}: {found.reason}")]
+
+def _signal(facts: Facts, limits: Limits) -> Check:
+    """What led to the mitigation, measured again: failing, or slow."""
+    found = symptoms.eased(facts, limits)
+    state = {YES: preflight.PASSED, NO: preflight.FAILED}.get(found.answer, preflight.UNKNOWN)
+    return Check("signal gone", state, found.reason)
 
 
 def _is_news(check: Check, before: dict[str, str]) -> bool:
