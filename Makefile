@@ -48,10 +48,14 @@ contracts: setup
 
 check: lint types contracts test  ## what must be green before a commit
 
+torture: system setup  ## every practice scenario and its twin, from the alert to the verified recovery
+	$(BIN)/tocsin drill run all --auto --jobs $(JOBS) --keep $(VENV)/drills
+
 bench: setup  ## measure; each figure beside its yardstick and its target
 	$(BIN)/python -m bench
 
-torture: system setup  ## kill, freeze and cut off servers under load for a minute, on both databases
+torture: system setup  ## 100,000 incidents of made-up bad days; then servers killed, frozen and cut off under load
+	PYTHONPATH=tests/fixtures:. $(BIN)/python tests/simulation/torture.py
 	$(BIN)/python -m bench.killing
 	$(BIN)/python -m bench.killing --sqlite
 

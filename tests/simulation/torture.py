@@ -1,6 +1,7 @@
 """Bad days without end, on every core: `python tests/simulation/torture.py [--days N] [--seed S]`.
 
-Needs tests/fixtures on PYTHONPATH. Prints how far it is, and the seed of a day on which an invariant did not hold: `--seed S --days 1` lives it again.
+Needs tests/fixtures on PYTHONPATH. Prints how far it is, and the seed of a day on which an invariant did not hold:
+`--seed S --days 1` lives that day again.
 """
 
 from __future__ import annotations
