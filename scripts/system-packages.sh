@@ -7,6 +7,7 @@ need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 need curl curl
 need bash bash
 need chromium "chromium fonts-dejavu-core fonts-noto-color-emoji"
+need kubectl kubernetes-client
 need prometheus prometheus
 need prometheus-alertmanager prometheus-alertmanager
 # Debian keeps the server's programs off PATH

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tocsin.bootstrap import House
 from tocsin.cli import opening
@@ -18,7 +20,7 @@ from tocsin.cli.complaints import FAILED, complain
 from tocsin.cli.demo_house import Beside, Wish, beside
 from tocsin.cli.demo_player import StoryError
 from tocsin.cli.drill_responder import Responder
-from tocsin.cli.drill_score import Score, as_json, card
+from tocsin.cli.drill_score import Score, as_json, card, summary
 from tocsin.cli.logs import set_up_logs
 from tocsin.cli.serve import PortTaken, greet, listen
 from tocsin.config import Settings, SettingsError
@@ -40,6 +42,7 @@ class Run(NamedTuple):
     port: int = 0
     keep: Path = Path("drills")
     as_json: bool = False
+    jobs: int = 1
     prometheus: bool = True
 
 
@@ -58,16 +61,43 @@ def run(names: list[str], wish: Run) -> int:
     unknown = [name for name in names if name not in SCENARIOS]
     if unknown:
         return complain(f"there is no drill {unknown[0]!r}: `tocsin drill list --twins` names them all")
+    if not wish.auto and len(names) > 1:
+        return complain("a person plays one drill at a time; add --auto to run several")
+    if len(names) > 1:
+        return _many(names, wish)
     set_up_logs()
-    scores = [_one(SCENARIOS[name], wish) for name in names]
-    if isinstance(scores[0], int) and len(scores) == 1:
-        return scores[0]
-    played = [each for each in scores if isinstance(each, Score)]
+    score = _one(SCENARIOS[names[0]], wish)
+    if isinstance(score, int):
+        return score
     if wish.as_json:
-        print(json.dumps([as_json(each) for each in played], indent=1))
-    elif len(played) > 1:
-        print(f"\n{sum(each.passed for each in played)} of {len(scores)} drills passed.")
-    return 0 if len(played) == len(scores) and all(each.passed for each in played) else FAILED
+        print(json.dumps([as_json(score)], indent=1))
+    return 0 if score.passed else FAILED
+
+
+def _many(names: list[str], wish: Run) -> int:
+    """Each drill in a process of its own, `jobs` at a time; then what came of all of them."""
+    with ThreadPoolExecutor(wish.jobs) as pool:
+        scores = [each for found in pool.map(lambda name: _apart(name, wish), names) for each in found]
+    print(json.dumps(scores, indent=1) if wish.as_json else summary(scores), flush=True)
+    missing = len(names) - len(scores)
+    if missing:
+        print(f"{missing} of {len(names)} drills could not be run", file=sys.stderr)
+    return 0 if not missing and all(each["passed"] for each in scores) else FAILED
+
+
+def _apart(name: str, wish: Run) -> list[dict[str, Any]]:
+    speed = [] if wish.fast else ["--slow"]
+    command = [sys.argv[0], "drill", "run", name, "--auto", "--json", "--keep", str(wish.keep), *speed]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    start = done.stdout.rfind("\n[\n") + 1
+    try:
+        found: list[dict[str, Any]] = json.loads(done.stdout[start:])
+    except ValueError:
+        print(f"{name}: {done.stderr.strip()[-400:]}", file=sys.stderr, flush=True)
+        return []
+    word = "passed" if found[0]["passed"] else "not passed"
+    print(f"{name}: {word}{', ' + found[0]['problem'] if found[0]['problem'] else ''}", file=sys.stderr, flush=True)
+    return found
 
 
 def _one(scenario: Scenario, wish: Run) -> Score | int:

@@ -116,6 +116,23 @@ def as_json(score: Score) -> dict[str, Any]:
     return {**score._asdict(), "verdicts": verdicts, "false_yes": score.false_yes, "passed": score.passed}
 
 
+def summary(scores: Sequence[Mapping[str, Any]]) -> str:
+    """What came of several drills, as `as_json` gives each: a line for each, and the answers of all together."""
+    width = max((len(each["name"]) for each in scores), default=5)
+    lines = [f"{'drill':<{width}}  passed  proposed  verified  answers"]
+    for each in scores:
+        passed, answers = "yes" if each["passed"] else "NO", [one["judged"] for one in each["verdicts"]]
+        times = f"{_seconds(each['proposed']):>8}  {_seconds(each['verified']):>8}"
+        lines.append(f"{each['name']:<{width}}  {passed:<6}  {times}  {', '.join(answers)}".rstrip())
+    judged_ones = [one["judged"] for each in scores for one in each["verdicts"] if one["judged"] != UNJUDGED]
+    right, wrong = judged_ones.count(RIGHT), judged_ones.count(WRONG)
+    false_yes = sum(each["false_yes"] for each in scores)
+    passed_all = sum(each["passed"] for each in scores)
+    lines.append(f"{passed_all} of {len(scores)} drills passed.")
+    lines.append(f"Answers: {right} of {len(judged_ones)} right, {wrong} wrong, of which {false_yes} a false yes.")
+    return "\n".join(lines)
+
+
 def _seconds(value: float | None) -> str:
     return "never" if value is None else f"{value:.1f} s"
 

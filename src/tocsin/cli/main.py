@@ -157,12 +157,13 @@ def drill_run(
     slow: Annotated[bool, typer.Option("--slow", help="The runbook's minutes stay minutes.")] = False,
     port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free one.", min=0, max=65535)] = 0,
     keep: Annotated[Path, typer.Option(help="Folder for the postmortems.")] = Path("drills"),
+    jobs: Annotated[int, typer.Option(help="How many at a time.", min=1, max=8)] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print the score cards as JSON.")] = False,
 ) -> None:
     """Break the practice production, time the responder, print a score card, keep the postmortem."""
     from tocsin.cli.drill import Run, run
 
-    raise typer.Exit(run(names, Run(auto=auto, fast=not slow, port=port, keep=keep, as_json=json)))
+    raise typer.Exit(run(names, Run(auto=auto, fast=not slow, port=port, keep=keep, as_json=json, jobs=jobs)))
 
 
 @app.command()

@@ -26,7 +26,12 @@ COMPONENT_DOWN_TWIN = Scenario(
     truth=Truth(FIX, "The feature flags that all services read are broken", deployment=NO, component=NO),
     steps=(
         Step(
-            levers.both(*(levers.strike(app, fail=0.5, error=_FLAG) for app in ("backend", "payments", "worker"))),
+            levers.both(
+                *(
+                    levers.strike(app, fail=0.5, error=_FLAG, static_health=1)
+                    for app in ("backend", "payments", "worker")
+                )
+            ),
             "The feature flags go bad for everybody.",
         ),
     ),
