@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup system demo run test check format lint types contracts bench torture corpus docs lock clean
+.PHONY: help setup system demo run test check format lint types contracts drills bench torture corpus docs lock clean
 
 help:  ## these words
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,13 +48,13 @@ contracts: setup
 
 check: lint types contracts test  ## what must be green before a commit
 
-torture: system setup  ## every practice scenario and its twin, from the alert to the verified recovery
+drills: system setup  ## every practice scenario and its twin, from the alert to the verified recovery
 	$(BIN)/tocsin drill run all --auto --jobs $(JOBS) --keep $(VENV)/drills
 
 bench: setup  ## measure; each figure beside its yardstick and its target
 	$(BIN)/python -m bench
 
-torture: system setup  ## 100,000 incidents of made-up bad days; then servers killed, frozen and cut off under load
+torture: drills  ## the drills; 100,000 incidents of made-up bad days; then servers killed, frozen and cut off under load
 	PYTHONPATH=tests/fixtures:. $(BIN)/python tests/simulation/torture.py
 	$(BIN)/python -m bench.killing
 	$(BIN)/python -m bench.killing --sqlite
