@@ -30,9 +30,9 @@ TROUBLE = "spool"
 AGAIN_SECONDS = 0.5
 PATIENCE_SECONDS = 2.0
 """So long a sender waits for a database that neither takes nor refuses its alerts before they are spooled."""
-BITE = 500
-"""So many alerts are drained in one transaction, about."""
-BITE_BYTES = 2**19
+BITE = 2000
+"""So many alerts are drained in one transaction, about: each rewrites the incidents that it touches, once."""
+BITE_BYTES = 2**21
 NO_NOTES: Mapping[str, str] = {}
 OnTrouble = Callable[[str, str | None], None]
 R = TypeVar("R", bound="Kept")
