@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +36,7 @@ token = "env:TOCSIN_ALERT_TOKEN"
 [runner]
 where = "remote"
 wait = "WAIT"
-lease = "5s"
+lease = "LEASE"
 [procedures.environment]
 PATH = "/nowhere"
 """
@@ -48,7 +46,8 @@ PATH = "/nowhere"
 def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
     book = default_runbook().read_text(encoding="utf-8").replace("15-30 minutes", "2-4 seconds")
     (tmp_path / "incident-response.md").write_text(book.replace("watch -n 30", "watch -n 1"), encoding="utf-8")
-    found = Server(tmp_path, SETTINGS.replace("WAIT", getattr(request, "param", "20s")))
+    wait, lease = getattr(request, "param", ("60s", "15s"))
+    found = Server(tmp_path, SETTINGS.replace("WAIT", wait).replace("LEASE", lease))
     found.start()
     yield found
     found.stop()
@@ -112,6 +111,7 @@ def test_a_server_without_kubectl_assesses_and_rolls_back_through_its_runner(ser
         runner = near(server, production.environment())
         runner.start()
         try:
+            server.until(lambda: "connected to" in runner.log)
             room = opened(server)
             outcomes = {s["title"]: s["outcome"] for s in assessed(room)}
             assert "unknown" not in outcomes.values(), (outcomes, runner.log)
@@ -135,13 +135,15 @@ def test_a_server_without_kubectl_assesses_and_rolls_back_through_its_runner(ser
 @pytest.fixture
 def slow(server: Server, tmp_path: Path) -> Iterator[tuple[Near, Path]]:
     """A runner whose rollback takes long enough to be killed in."""
-    place, log = kubectl(tmp_path, seconds=9)
+    place, log = kubectl(tmp_path, seconds=20)
     runner = near(server, {"PATH": f"{place}{os.pathsep}{os.environ['PATH']}"})
     runner.start()
+    server.until(lambda: "connected to" in runner.log)
     yield runner, log
     runner.end()
 
 
+@pytest.mark.parametrize("server", [("20s", "5s")], indirect=True)
 def test_a_runner_killed_while_a_change_runs_leaves_it_unknown_and_never_run_again(
     server: Server, slow: tuple[Near, Path]
 ) -> None:
@@ -159,6 +161,7 @@ def test_a_runner_killed_while_a_change_runs_leaves_it_unknown_and_never_run_aga
     room.post("approvals/1/settle", room.ben, outcome="failed", reason="looked: not rolled back")
 
 
+@pytest.mark.parametrize("server", [("20s", "5s")], indirect=True)
 def test_a_server_killed_while_a_change_runs_asks_and_its_runner_ends_the_change(
     server: Server, slow: tuple[Near, Path]
 ) -> None:
@@ -177,7 +180,7 @@ def test_a_server_killed_while_a_change_runs_asks_and_its_runner_ends_the_change
     assert "ended" not in log.read_text()
 
 
-@pytest.mark.parametrize("server", ["1s"], indirect=True)
+@pytest.mark.parametrize("server", [("1s", "15s")], indirect=True)
 def test_without_a_runner_steps_say_so_and_paging_goes_on(server: Server) -> None:
     room = opened(server)
     steps = [s for s in assessed(room) if s["outcome"] != "manual"]
@@ -187,28 +190,3 @@ def test_without_a_runner_steps_say_so_and_paging_goes_on(server: Server) -> Non
     room.approved()
     server.until(lambda: room.approval() == "failed")
     assert room.shown()["approvals"][0]["reason"].startswith("not run: no runner is connected")
-
-
-def test_a_revoked_runner_stops_and_says_why(server: Server, slow: tuple[Near, Path]) -> None:
-    runner, _ = slow
-    server.until(lambda: "connected to" in runner.log)
-    command = [sys.executable, "-m", "tocsin.cli.main", "token", "revoke", "cluster-a"]
-    environment = os.environ | {"TOCSIN_ALERT_TOKEN": "x"}
-    subprocess.run(command, cwd=server.folder, check=True, capture_output=True, env=environment)
-    opened(server)  # an offer wakes the runner's question
-    assert runner.process is not None
-    assert runner.process.wait(20) == 1
-    assert "tocsin: the server does not take this runner's token" in runner.log
-
-
-def test_a_runner_with_another_edition_refuses_and_the_room_says_why(server: Server, slow: tuple[Near, Path]) -> None:
-    runner, log = slow
-    runner.end()
-    runner.runbook.write_text(runner.runbook.read_text(encoding="utf-8") + "\nAnother edition.\n", encoding="utf-8")
-    runner.start()
-    server.until(lambda: runner.log.count("connected to") > 1 or runner.log.count("has ") == 1)
-    room = opened(server)
-    reasons = {s["reason"] for s in assessed(room) if s["outcome"] != "manual"}
-    assert len(reasons) == 1
-    assert "another edition" in reasons.pop()
-    assert log.read_text() == ""

@@ -12,6 +12,7 @@ from hands import cluster_of, only, remote, written
 
 from tocsin.engine.ports import StepReport
 from tocsin.procedures.remote.dispatch import Dispatch, Lost, NotTaken
+from tocsin.procedures.remote.link import NotLetIn
 from tocsin.procedures.remote.near import pause
 from tocsin.procedures.remote.wire import Begin, Ended, Job, Piece, Poll, Progress, Refused, What
 
@@ -122,6 +123,23 @@ async def test_a_runner_stopped_half_way_leaves_its_change_unknown(tmp_path: Pat
         hands.working.cancel()
         (report,) = await running
     assert (report.outcome, report.reason) == ("unknown", "the runner was stopped: what came of it is not known")
+
+
+async def test_a_runner_whose_token_is_revoked_ends_what_it_runs_and_stops() -> None:
+    async with remote(lease=2) as hands:
+        heard: asyncio.Queue[str] = asyncio.Queue()
+        book = written("echo $$; sleep 60")
+        running = asyncio.ensure_future(
+            hands.run(book, approved=True, output=lambda _, __, text: heard.put_nowait(text))
+        )
+        leader = Path(f"/proc/{(await heard.get()).strip()}")
+        hands.known.clear()
+        assert hands.working is not None
+        with pytest.raises(NotLetIn, match="a runner's token is needed"):
+            await hands.working
+        assert not (leader / "cmdline").exists() or not (leader / "cmdline").read_bytes()
+        (report,) = await running
+    assert report.outcome == "unknown"
 
 
 async def test_a_document_that_the_runner_does_not_have_is_refused_with_the_reason() -> None:
