@@ -83,7 +83,7 @@ def strategic(patch: Object, target: Object) -> Object:
 
 def _join(patch: Sequence[Object], target: Sequence[Object], key: str) -> list[Object]:
     if any(each.get("$patch") == "replace" and len(each) == 1 for each in patch):
-        return [copy.deepcopy(each) for each in patch if len(each) > 1]
+        return [copy.deepcopy(each) for each in patch if "$patch" not in each]
     joined = list(target)
     for each in patch:
         at = next((n for n, known in enumerate(joined) if known.get(key) == each.get(key)), None)

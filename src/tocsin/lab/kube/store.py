@@ -31,11 +31,11 @@ class Change(NamedTuple):
 class Store:
     """The objects of one cluster."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, kept: int = KEPT_CHANGES) -> None:
         self._lock = threading.RLock()
         self._version = FIRST_VERSION
         self._objects: dict[str, dict[tuple[str, str], Object]] = {}
-        self._changes: deque[Change] = deque(maxlen=KEPT_CHANGES)
+        self._changes: deque[Change] = deque(maxlen=kept)
 
     @property
     def version(self) -> int:
