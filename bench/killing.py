@@ -42,7 +42,7 @@ ANSWER_SECONDS, AGAIN_SECONDS = 2.0, 0.1
 """How long a balancer waits for an answer, and how long it rests when nobody is there."""
 AT_ONCE = 64
 """So many posts are under way at most; the others wait their turn, as a sender's do."""
-PATIENCE = 60.0
+PATIENCE = 90.0
 RUNBOOK = """\
 # Incidents
 

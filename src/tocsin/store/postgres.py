@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeAlias
 
 import psycopg
 from psycopg import adapt, errors
@@ -46,6 +47,7 @@ _SESSION: dict[str, str] = {
 _WRITING: dict[str, str] = {"statement_timeout": "30000"}
 _READING: dict[str, str] = {"default_transaction_read_only": "on", "statement_timeout": "15000"}
 _SETTLE_SECONDS = 5.0
+Driver: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 
 class Postgres:
@@ -60,12 +62,14 @@ class Postgres:
         if not url.database:
             raise StoreError(f"database {self.name} names no database: write {self.name.rstrip('/')}/tocsin")
         self.clock = DatabaseClock()
+        self._witness: Driver | None = None
+        """Stands by, and can tell what became of a transaction whose own connection is lost."""
         patience = {"lock_timeout": str(round(busy_seconds * 1000))}
         self.writing = _engine(self.url, _SESSION | _WRITING | patience, pool_size=1, max_overflow=0)
         self.reading = _engine(self.url, _SESSION | _READING, pool_size=4, max_overflow=8)
         event.listen(self.writing, "begin", self._take_pen)
 
-    def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+    def connect(self) -> Driver:
         """A connection beside the pools, each statement its own transaction. Raises psycopg.Error."""
         arguments = self.writing.dialect.create_connect_args(self.url)[1]
         connection = psycopg.connect(**{**_CONNECT, **arguments}, autocommit=True)
@@ -89,17 +93,23 @@ class Postgres:
         return str(connection.info.get(TRANSACTION, ""))
 
     def was_committed(self, transaction: str) -> bool | None:
-        """What became of a transaction whose commit was not answered; None when the server does not come back soon."""
+        """What became of a transaction whose commit was not answered; None when nobody can tell.
+
+        Only a connection that stood when it began can: after a crash of the server, ids that were never written down
+        are given out again, and another transaction may bear this one's.
+        """
+        witness, self._witness = self._witness, None
+        if witness is None:
+            return None
         deadline = time.monotonic() + _SETTLE_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                with self.connect() as connection:
-                    row = connection.execute("SELECT pg_xact_status(%s::xid8)", (transaction,)).fetchone()
-            except psycopg.Error:
-                row = None
-            if row is not None and row[0] != "in progress":
-                return None if row[0] is None else bool(row[0] == "committed")
-            time.sleep(0.1)
+        with suppress(psycopg.Error):
+            while time.monotonic() < deadline:
+                row = witness.execute("SELECT pg_xact_status(%s::xid8)", (transaction,)).fetchone()
+                if row is not None and row[0] != "in progress":
+                    self._witness = witness
+                    return None if row[0] is None else bool(row[0] == "committed")
+                time.sleep(0.05)
+        witness.close()
         return None
 
     def dispose(self) -> None:
@@ -107,10 +117,15 @@ class Postgres:
         event.listen(self.reading, "checkin", lambda connection, _: connection and connection.close())
         self.writing.dispose()
         self.reading.dispose()
+        if self._witness is not None:
+            self._witness.close()
 
     def _take_pen(self, connection: Connection) -> None:
         """Begins, waits for the pen, and hears the time and the transaction's id: one round trip."""
-        driver: psycopg.Connection[tuple[Any, ...]] = connection.connection.driver_connection  # type: ignore[assignment]
+        driver: Driver = connection.connection.driver_connection  # type: ignore[assignment]
+        if self._witness is None:
+            with suppress(psycopg.Error):
+                self._witness = self.connect()
         asked = elapsed()
         try:
             cursor = driver.execute(_BEGIN.encode())
