@@ -241,6 +241,8 @@ class StepWorker:
 
         def record(ledger: Ledger) -> None:
             if kept is not None:
+                if ledger.tx.evidence(kept.id) is not None:
+                    return  # it was recorded, and the answer to that was lost
                 ledger.tx.put_evidence(kept)
             ledger.append(ledger.get(incident_id), (said,), actor="tocsin")
 
