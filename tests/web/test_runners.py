@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import httpx
+import pytest
 from sites import ELSEWHERE, Site, reaching, refusal
 
 from tocsin.engine.credentials import RUNNER, mint
 from tocsin.incident.policy import Role
 from tocsin.procedures.remote.dispatch import Dispatch
+from tocsin.store.errors import StoreUnavailable
 
 POLL = {"session": "s", "protocol": 1}
 
@@ -62,6 +64,24 @@ async def test_a_runner_of_another_version_is_turned_away(site: Site) -> None:
     runner = await near(site)
     answer = await runner.post("/api/v1/runner/poll", json=POLL | {"protocol": 99})
     assert "different versions" in refusal(answer, 409)["detail"]
+
+
+async def test_a_runner_let_in_a_moment_ago_stays_while_the_database_is_away(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dispatching(site)
+    runner, stranger = await near(site), await near(site)
+    assert (await runner.post("/api/v1/runner/poll", json=POLL)).is_success
+
+    async def away(*_: object) -> None:
+        raise StoreUnavailable("the database does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.house.credentials, "check", away)
+        assert (await runner.post("/api/v1/runner/progress", json={"session": "s", "jobs": []})).is_success
+        refusal(await stranger.post("/api/v1/runner/poll", json=POLL), 503)
+    site.store.write(lambda tx: [tx.drop_token(t.hash) for t in tx.all_tokens() if t.kind == RUNNER]).result()
+    refusal(await runner.post("/api/v1/runner/progress", json={"session": "s", "jobs": []}), 401)
 
 
 async def test_garbage_is_refused(site: Site) -> None:

@@ -6,6 +6,7 @@ Takes the token of a runner and no other; that token opens nothing else.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias, TypeVar
 
@@ -15,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tocsin.engine.credentials import RUNNER
+from tocsin.engine.credentials import RUNNER, digest
+from tocsin.engine.errors import Unavailable
 from tocsin.incident.errors import TransitionError
 from tocsin.procedures.remote import wire
 from tocsin.procedures.remote.dispatch import Dispatch
@@ -26,6 +28,7 @@ from tocsin.web.problems import Problem, document
 T = TypeVar("T", bound=Struct)
 Handler: TypeAlias = Callable[[Request, Dispatch, str], Awaitable[Struct]]
 PATH = "/api/v1/runner"
+REMEMBERED_SECONDS = 120.0
 _NOT_A_RUNNER = "a runner's token is needed: make one with `tocsin token create NAME --role runner`"
 _HERE = 'this server runs steps itself: set [runner] where = "remote" in its tocsin.toml'
 _GONE = "the server does not know of this job (any more): its outcome is called unknown"
@@ -39,20 +42,43 @@ def routes() -> list[Route]:
     does: dict[str, Handler] = {
         "poll": _poll, "begin": _begin, "refuse": _refuse, "progress": _progress, "end": _end,
     }  # fmt: skip
-    return [Route(f"{PATH}/{name}", _answering(handler), methods=["POST"]) for name, handler in does.items()]
+    door = Door()
+    return [Route(f"{PATH}/{name}", _answering(handler, door), methods=["POST"]) for name, handler in does.items()]
 
 
-def _answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+class Door:
+    """Who may come in. While the database is away a runner that was let in a moment ago stays: without it the steps
+    that it runs would be ended half-way."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, str]] = {}
+
+    async def name(self, request: Request) -> str:
+        """The name of the runner's token. Raises Unauthenticated, or Unavailable while nobody can tell."""
+        scheme, secret = authorization(request)
+        key = digest(secret)
+        try:
+            actor = await house_of(request).credentials.check(secret, RUNNER) if scheme == "bearer" else None
+        except Unavailable:
+            at, name = self._known.get(key, (0.0, ""))
+            if name and time.monotonic() - at < REMEMBERED_SECONDS:
+                return name
+            raise
+        if actor is None:
+            self._known.pop(key, None)
+            raise Unauthenticated(_NOT_A_RUNNER)
+        self._known[key] = (time.monotonic(), actor.name)
+        return actor.name
+
+
+def _answering(handler: Handler, door: Door) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         house = house_of(request)
-        scheme, secret = authorization(request)
-        actor = await house.credentials.check(secret, RUNNER) if scheme == "bearer" else None
-        if actor is None:
-            raise Unauthenticated(_NOT_A_RUNNER)
+        name = await door.name(request)
         if house.dispatch is None:
             raise TransitionError(_HERE)
         try:
-            answer = await handler(request, house.dispatch, actor.name)
+            answer = await handler(request, house.dispatch, name)
         except Gone:
             return document(Problem(410, _GONE), instance=request.url.path)
         return Response(msgspec.json.encode(answer), media_type="application/json")

@@ -31,7 +31,10 @@ OURS = 0.6
 """The share of a lease after which a job is ended that could not be renewed: before the server gives it up."""
 DELIVERED_WITHIN = 600.0
 """Seconds for which a result is offered to a server that is away."""
-PIECES = 500
+TOLD_AT_ONCE = 256 * 1024
+"""Characters of output in one request; the rest goes with the next."""
+BREATH = 0.05
+"""Seconds between two questions, so that a server that answers each at once is not asked in a tight loop."""
 REMEMBERED = 10_000
 
 
@@ -109,6 +112,7 @@ class NearRunner:
                     self._say(f"connected to {self._link.url} as {offers.name}")
                 self._up, failures, seen = True, 0, offers.version
                 await self._take(offers)
+                await asyncio.sleep(BREATH)
             except Unreachable as exc:
                 if self._up or not failures:
                     self._say(f"no server at {self._link.url} ({exc}): asking again until there is")
@@ -227,7 +231,7 @@ class NearRunner:
 
     async def _tell(self, at: float) -> None:
         jobs = tuple(self._in_hand)
-        said = [one.said.popleft() for one in self._in_hand.values() for _ in range(min(len(one.said), PIECES))]
+        said = self._unsaid()
         try:
             kept = await self._link.progress(Progress(self._session, jobs, _joined(said)))
         except Unreachable:
@@ -241,6 +245,16 @@ class NearRunner:
                 self._in_hand[id_].renewed_at = at
         for id_ in kept.stopped:
             self._stop(id_, "the server stopped it")
+
+    def _unsaid(self) -> list[Piece]:
+        """What steps said and nobody was told, as much as goes into one request."""
+        found: list[Piece] = []
+        room = TOLD_AT_ONCE
+        for one in self._in_hand.values():
+            while one.said and room > 0:
+                found.append(one.said.popleft())
+                room -= len(found[-1].text)
+        return found
 
     # ending
 
