@@ -34,9 +34,8 @@ from bench.postgres import Cluster, cluster
 from bench.servers import free_port
 
 RATE = 200
-"""Alerts a second, each with a fingerprint of its own."""
-EACH_SERVICE = 40
-"""So many alerts a service: each of them opens one incident, which pages one person at once and another one later."""
+"""Alerts a second, each with a fingerprint of its own. The alerts of one second are of one service: they open one
+incident, which pages one person at once and another one later. More of them would share hand-overs, and be paced."""
 RUNG = 4.0
 ANSWER_SECONDS, AGAIN_SECONDS = 2.0, 0.1
 """How long a balancer waits for an answer, and how long it rests when nobody is there."""
@@ -147,8 +146,10 @@ class Replica:
 class Balancer:
     """Posts to each server in turn; what one does not take, the next one is given, until one does."""
 
-    def __init__(self, ports: Sequence[int]) -> None:
+    def __init__(self, ports: Sequence[int], *, each: int) -> None:
+        """`each` is how many alerts a service has."""
         self._ports = tuple(ports)
+        self._each = each
         self._turn = 0
         self._idle: dict[int, list[Connection]] = {port: [] for port in ports}
         self.taken: dict[str, tuple[float, float]] = {}
@@ -163,7 +164,7 @@ class Balancer:
 
     async def _post(self, number: int) -> None:
         name = f"alert-{number}"
-        asked, began = _alert(name, f"service-{number // EACH_SERVICE}"), time.time()
+        asked, began = _alert(name, f"service-{number // self._each}"), time.time()
         while True:
             port = self._ports[self._turn % len(self._ports)]
             self._turn += 1
@@ -281,7 +282,7 @@ class Trial:
             (self.folder / "runbook.md").write_text(RUNBOOK, encoding="utf-8")
             settings = SETTINGS.format(database=self.database, webhook=arrivals.port)
             (self.folder / "tocsin.toml").write_text(settings, encoding="utf-8")
-            balancer = Balancer([replica.port for replica in self.replicas])
+            balancer = Balancer([replica.port for replica in self.replicas], each=self._each)
             try:
                 await self._play(arrivals, balancer)
                 return self._judge(arrivals, balancer)
@@ -315,8 +316,12 @@ class Trial:
             await asyncio.to_thread(act)
 
     @property
+    def _each(self) -> int:
+        return max(1, round(self.rate))
+
+    @property
     def _incidents(self) -> int:
-        return -(-round(self.seconds * self.rate) // EACH_SERVICE)
+        return -(-round(self.seconds * self.rate) // self._each)
 
     def _judge(self, arrivals: Arrivals, balancer: Balancer) -> Outcome:
         known = {str(name) for (name,) in self._rows("SELECT name FROM alert")}
@@ -356,8 +361,8 @@ class Trial:
 
     def _answered(self, balancer: Balancer, service: str) -> float:
         """When the first alert of the service was answered."""
-        first = int(service.rpartition("-")[2]) * EACH_SERVICE
-        mine = (balancer.taken.get(f"alert-{n}") for n in range(first, first + EACH_SERVICE))
+        first = int(service.rpartition("-")[2]) * self._each
+        mine = (balancer.taken.get(f"alert-{n}") for n in range(first, first + self._each))
         return min(one[1] for one in mine if one is not None)
 
     def _since(self, moment: float) -> str:
