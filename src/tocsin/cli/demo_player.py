@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ PATIENCE = 45.0
 """Seconds to wait for any one thing of the story."""
 LEFT_TO_TOCSIN = 8.0
 """Seconds in which it is waited for Tocsin's own answer to the tree's question."""
+ATTEMPTS = 3
 IMPACT = "About two in five requests to the backend fail"
 CAUSE = "Version v2 of the backend fails requests and leaks connections"
 
@@ -87,10 +89,21 @@ class Caller:
         self._say(what)
 
     async def _get(self, path: str) -> Incident:
-        return self._checked(await self._client.get(path))
+        return self._checked(await self._ask("GET", path))
 
     async def _post(self, path: str, body: Mapping[str, object]) -> Incident:
-        return self._checked(await self._client.post(f"/incidents/1{path}", json=body))
+        return self._checked(await self._ask("POST", f"/incidents/1{path}", body))
+
+    async def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> httpx.Response:
+        """The answer; a request that was lost is sent again under the same key, so that it is done once."""
+        headers = {"Idempotency-Key": secrets.token_urlsafe(12)} if method == "POST" else {}
+        for left in range(ATTEMPTS - 1, -1, -1):
+            try:
+                return await self._client.request(method, path, json=body, headers=headers)
+            except httpx.TransportError as exc:
+                if not left:
+                    raise StoryError(f"{method} {path}: no answer: {type(exc).__name__}") from exc
+        raise StoryError(f"{method} {path}: not sent")
 
     def _checked(self, answer: httpx.Response) -> Incident:
         if not answer.is_success:
@@ -166,7 +179,7 @@ class Player(Caller):
     async def _review(self) -> None:
         item = {"title": "Test releases under load before they go out", "owner": "dana", "due_in": "1w"}
         await self._post("/action-items", item)
-        answer = await self._client.get("/incidents/1/postmortem?format=md")
+        answer = await self._ask("GET", "/incidents/1/postmortem?format=md")
         if not answer.is_success or CAUSE not in answer.text:
             raise StoryError("the postmortem does not tell the cause")
         print("\n" + answer.text, flush=True)

@@ -114,6 +114,8 @@ def _one(scenario: Scenario, wish: Run) -> Score | int:
             return complain("the drill was stopped", code=FAILED)
         except LabError as exc:
             return complain(f"the practice production: {exc}", code=FAILED)
+        except StoryError as exc:
+            return complain(f"the drill broke off: {exc}", code=FAILED)
         except opening.Refused as exc:
             return complain(*exc.lines)
         except SettingsError as exc:

@@ -63,11 +63,11 @@ class Responder(Caller):
             incident = await self._incident()
             entries: list[Entry] = await self._entries()
             count = len((await self._get("/incidents?status=all"))["incidents"])
-            postmortem = await self._client.get("/incidents/1/postmortem?format=md")
+            postmortem = await self._ask("GET", "/incidents/1/postmortem?format=md")
             return incident, entries, count, postmortem.text
 
     async def _entries(self) -> list[Entry]:
-        answer = await self._client.get("/incidents/1/timeline?limit=1000")
+        answer = await self._ask("GET", "/incidents/1/timeline?limit=1000")
         entries: list[Entry] = answer.json()
         return entries
 
