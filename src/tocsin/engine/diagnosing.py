@@ -153,16 +153,18 @@ class Diagnosing:
         await self._watch(incident, facts)
         while (question := self.awaited(incident)) is not None:
             verdict = answer(bind(question.question, question.slug), facts, self._settled.limits)
-            if verdict is None or not self._worth_saying(incident, question, verdict):
+            if verdict is None or not self._worth_saying(incident, question, verdict, facts):
                 return
             incident = await self._say(incident, question, verdict, facts)
             if verdict.answer not in (YES, NO):
                 return
 
-    def _worth_saying(self, incident: Incident, question: Question, verdict: Verdict) -> bool:
-        """An unknown is said once, and only when it stayed one for a while."""
+    def _worth_saying(self, incident: Incident, question: Question, verdict: Verdict, facts: Facts) -> bool:
+        """An unknown is said once, when it stayed one for a while, and not where there is no cluster to know it."""
         if verdict.answer != UNKNOWN:
             return True
+        if facts.workloads.absent:
+            return False
         said = any(a.question == question.slug for a in incident.answers)
         since = max([incident.opened_at, *(a.at for a in incident.answers)])
         return not said and self._desk.now() - since >= GRACE
