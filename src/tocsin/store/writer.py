@@ -149,7 +149,7 @@ class Writer:
             except DBAPIError as exc:
                 self._settle(name, exc)
         except BaseException:
-            with suppress(DBAPIError):
+            with suppress(SQLAlchemyError):
                 transaction.rollback()
             raise
         finally:
