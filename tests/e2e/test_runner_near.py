@@ -48,10 +48,12 @@ def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
     (tmp_path / "incident-response.md").write_text(book.replace("watch -n 30", "watch -n 1"), encoding="utf-8")
     wait, lease = getattr(request, "param", ("60s", "15s"))
     found = Server(tmp_path, SETTINGS.replace("WAIT", wait).replace("LEASE", lease))
-    found.start()
-    yield found
-    found.stop()
-    found.client.close()
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()
+        found.client.close()
 
 
 def near(server: Server, environment: dict[str, str]) -> Near:
@@ -138,9 +140,11 @@ def slow(server: Server, tmp_path: Path) -> Iterator[tuple[Near, Path]]:
     place, log = kubectl(tmp_path, seconds=20)
     runner = near(server, {"PATH": f"{place}{os.pathsep}{os.environ['PATH']}"})
     runner.start()
-    server.until(lambda: "connected to" in runner.log)
-    yield runner, log
-    runner.end()
+    try:
+        server.until(lambda: "connected to" in runner.log)
+        yield runner, log
+    finally:
+        runner.end()
 
 
 @pytest.mark.parametrize("server", [("20s", "5s")], indirect=True)
