@@ -26,6 +26,8 @@ ALIVE = 0x746F6373
 """The first half of the lock that says that a replica lives; its number is the second."""
 CHANNEL = "tocsin"
 BEAT_SECONDS = 0.25
+SURE_SECONDS = 0.1
+"""Soon after a lock was found free it is looked at again: its holder may only have changed its connection."""
 DEAD_SECONDS = 3.0
 """After so long without a beat a replica counts as dead although its connection stands: it is frozen or cut off."""
 SPACED_SECONDS = 0.05
@@ -140,14 +142,15 @@ class Presence:
     def _turn(self, connection: Connected) -> None:
         """Waits until something is to be done, and does it."""
         now = time.monotonic()
-        until = [self._beat_at + BEAT_SECONDS] + [self._told_at + SPACED_SECONDS] * self._news
+        every = SURE_SECONDS if self._suspects else BEAT_SECONDS
+        until = [self._beat_at + every] + [self._told_at + SPACED_SECONDS] * self._news
         ready, _, _ = select.select([connection.fileno(), self._woken], [], [], max(0.0, min(until) - now))
         if self._woken in ready:
             os.read(self._woken, 4096)
         now = time.monotonic()
         if now >= self._told_at + SPACED_SECONDS:
             self._tell(connection)
-        if now >= self._beat_at + BEAT_SECONDS:
+        if now >= self._beat_at + every:
             self._beat_at = now
             self._beat(connection)
             self._look_around(connection)
