@@ -158,15 +158,18 @@ class Production:
         Raises:
             LabError: the database is no real one, or refuses.
         """
+        session: Connection | None = None
         try:
             session = Connection(self._database_port(), application="console")
             session.query(statement)
         except (OSError, SqlError) as exc:
+            keep = False
             raise LabError(f"the practice database: {exc}") from exc
-        if keep:
-            self._sessions.append(session)
-        else:
-            session.close()
+        finally:
+            if session is not None and keep:
+                self._sessions.append(session)
+            elif session is not None:
+                session.close()
 
     def service_port(self, name: str) -> int:
         """The loopback port of a service of the cluster; it is closed while none of its pods is ready."""

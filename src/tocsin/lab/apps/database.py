@@ -114,21 +114,26 @@ def _serve(container: Container, found: Programs, folder: Path) -> int:
     _prepare(container, port)
     while server.poll() is None and not container.ended.wait(0.1):
         continue
-    if server.poll() is None:
-        server.send_signal(signal.SIGINT)
-        try:
-            server.wait(3)
-        except subprocess.TimeoutExpired:
-            server.send_signal(signal.SIGQUIT)
-            server.wait(3)
+    _end(server)
     return 0 if container.ended.is_set() else 1
+
+
+def _end(server: "subprocess.Popen[str]") -> None:
+    """Stop at once: nothing of it is kept. Its other processes end with its first one."""
+    if server.poll() is None:
+        server.send_signal(signal.SIGQUIT)
+        try:
+            server.wait(1)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
 
 
 def _watch_parent(server: "subprocess.Popen[str]", folder: Path) -> None:
     """PostgreSQL must not outlive the lab either: replaces the plain lifeline, which would leave it alone."""
 
     def end() -> None:
-        server.send_signal(signal.SIGQUIT)
+        _end(server)
         shutil.rmtree(folder, ignore_errors=True)
 
     lifeline.before_the_end(end)

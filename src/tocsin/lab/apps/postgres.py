@@ -28,8 +28,12 @@ class Connection:
         if statement_timeout_ms:
             options["options"] = f"-c statement_timeout={statement_timeout_ms}"
         body = struct.pack("!I", 196608) + b"".join(f"{k}\0{v}\0".encode() for k, v in options.items()) + b"\0"
-        self._socket.sendall(struct.pack("!I", len(body) + 4) + body)
-        self._answer()
+        try:
+            self._socket.sendall(struct.pack("!I", len(body) + 4) + body)
+            self._answer()
+        except (OSError, SqlError):
+            self._socket.close()
+            raise
 
     def query(self, statement: str) -> list[tuple[str | None, ...]]:
         """The rows of the last result, each value as text.
