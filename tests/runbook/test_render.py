@@ -81,3 +81,8 @@ def test_a_runbook_nobody_wrote_is_read_as_it_is(runbook: Runbook) -> None:
     ]
     assert [(t.name, t.body) for t in found.templates] == [(t.name, t.body) for t in runbook.templates]
     assert {(p.what, p.within) for p in found.post_incident} == {(p.what, p.within) for p in runbook.post_incident}
+
+
+def test_an_option_of_several_lines_is_written_back_once() -> None:
+    first, second = again("## Mitigation\n### Flush\n```bash\nredis-cli SELECT 1\nredis-cli FLUSHDB\n```\n")
+    assert first == second

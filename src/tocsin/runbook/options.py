@@ -123,8 +123,9 @@ def _labelled(part: Part) -> Iterator[Option]:
 
 def _heading(section: Section) -> Iterator[Option]:
     """A heading below `Mitigation` whose fence holds what to run."""
-    command, line = _first(section.blocks)
-    if any(isinstance(block, Code) and block.language in SHELL for block in section.blocks):
+    blocks = tuple(block for part in section.parts() if not _IN_ORDER.match(part.label) for block in part.blocks)
+    command, line = _first(blocks)
+    if any(isinstance(block, Code) and block.language in SHELL for block in blocks):
         yield Option(
             _OPTION.sub("", unnumbered(section.title)), command, section.line, line or section.line, section.title
         )

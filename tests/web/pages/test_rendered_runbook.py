@@ -7,6 +7,8 @@ from html import unescape
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sites import SETTINGS
 
 from tocsin.incident.policy import Role
@@ -71,6 +73,31 @@ def test_every_line_has_one_anchor_in_order(text: str) -> None:
     anchors = [int(n) for n in re.findall(r'<span id="L(\d+)"></span>', page_of(text))]
     rows = text.replace("\r\n", "\n").removesuffix("\n").count("\n") + 1
     assert anchors == list(range(1, rows + 1))
+
+
+ROW = st.sampled_from(
+    [
+        "# H",
+        "- a",
+        "  - b",
+        "```",
+        "```bash",
+        "| a | b |",
+        "|---|---|",
+        "> q",
+        "    code",
+        "",
+        "---",
+        "\t- tab",
+        "a\u2028b",
+    ]
+)
+
+
+@given(st.lists(ROW, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_whatever_is_written_every_line_has_its_anchor(rows: list[str]) -> None:
+    test_every_line_has_one_anchor_in_order("\n".join(rows))
 
 
 def test_what_the_document_says_stays_text() -> None:
