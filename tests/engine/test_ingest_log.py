@@ -154,6 +154,16 @@ async def _known(plant: Plant) -> bool:
     return bool(await plant.desk.incidents())
 
 
+async def test_a_beat_alone_is_drained_after_a_restart_too(world: World, door: Door, tmp_path: Path) -> None:
+    with refusing(world):
+        await door.take(**{"heartbeat:job": "now"})
+    door.log.close()
+    after = Door(await world.restart(), tmp_path / "spool")
+    async with draining(after):
+        await until(after.drained)
+    assert await after.plant.core.read(lambda tx: tx.setting("heartbeat:job")) == "now"
+
+
 async def test_a_full_spool_refuses_and_says_how_much_waits(world: World, plant: Plant, tmp_path: Path) -> None:
     door = Door(plant, tmp_path / "spool", limit=600)
     with refusing(world):

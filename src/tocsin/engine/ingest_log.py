@@ -30,9 +30,9 @@ TROUBLE = "spool"
 AGAIN_SECONDS = 0.5
 PATIENCE_SECONDS = 2.0
 """So long a sender waits for a database that neither takes nor refuses its alerts before they are spooled."""
-BITE = 2000
+BITE = 4000
 """So many alerts are drained in one transaction, about: each rewrites the incidents that it touches, once."""
-BITE_BYTES = 2**21
+BITE_BYTES = 2**22
 NO_NOTES: Mapping[str, str] = {}
 OnTrouble = Callable[[str, str | None], None]
 R = TypeVar("R", bound="Kept")
@@ -220,7 +220,8 @@ class Spooled(Direct, Generic[R]):
     async def _append(self, batch: Sequence[Arrived]) -> Unavailable | None:
         """Why the log does not take them; None once they are durable."""
         alerts = sum(len(arrived.alerts) for arrived in batch)
-        payloads = [(msgspec.json.encode(arrived), len(arrived.alerts)) for arrived in batch]
+        # a beat alone counts as one: what waits must never look like nothing
+        payloads = [(msgspec.json.encode(arrived), len(arrived.alerts) or 1) for arrived in batch]
         try:
             await asyncio.to_thread(self._log.append, payloads)
         except Unavailable as exc:
