@@ -160,11 +160,17 @@ def test_parts_nested_without_end_are_refused_or_read_but_do_no_harm() -> None:
 
 
 @pytest.mark.parametrize(
-    "markup", ["<" * 1_000_000, "<a href='" * 100_000, "<!--" * 250_000, "&" * 1_000_000, "<p>x" * 250_000]
+    "markup", ["<" * 1_000_000, "<a href='" * 100_000, "<!--" * 250_000, "&" * 1_000_000, "<p>x" * 100_000]
 )
-def test_five_megabytes_of_broken_markup_cost_little(markup: str) -> None:
-    body = b"Subject: x\r\nContent-Type: text/html\r\n\r\n" + markup.encode() * 5
-    assert mail.decode(body[:5_000_000], at=NOW)[0].labels["alertname"] == "x"
+def test_a_megabyte_of_broken_markup_costs_little(markup: str) -> None:
+    body = b"Subject: x\r\nContent-Type: text/html\r\n\r\n" + markup.encode()
+    assert mail.decode(body, at=NOW)[0].labels["alertname"] == "x"
+
+
+def test_of_five_megabytes_the_first_is_read() -> None:
+    body = b"Subject: x\r\nContent-Type: text/html\r\n\r\n" + b"<br>line\r\n" * 500_000
+    (found,) = mail.decode(body, at=NOW)
+    assert found.annotations["description"].startswith("line\nline")
 
 
 HEADERS = st.sampled_from(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import dns.message
@@ -23,21 +25,33 @@ NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 WEEK = timedelta(days=7)
 
 
-@asynccontextmanager
-async def serving(known: Certified | None = None) -> AsyncIterator[int]:
-    """The port of a server that says nothing, over TLS when it has a certificate."""
-    context = None
-    if known is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(known.certificate, known.key)
-    server = await asyncio.start_server(lambda r, w: w.close(), "127.0.0.1", 0, ssl=context)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-        await asyncio.sleep(0.02)  # a connection that was taken and dropped at once has yet to see its end
+class _Silent(ThreadingTCPServer):
+    """Says nothing, over TLS when it has a certificate."""
+
+    context: ssl.SSLContext | None = None
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        with suppress(OSError):
+            if self.context is not None:
+                self.context.wrap_socket(request, server_side=True).close()
+
+
+@contextmanager
+def serving(known: Certified | None = None) -> Iterator[int]:
+    """The port of such a server; every connection is closed at the end."""
+    with _Silent(("127.0.0.1", 0), BaseRequestHandler) as server:
+        if known is not None:
+            server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            server.context.load_cert_chain(known.certificate, known.key)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
 
 
 async def test_an_open_port_opens_and_a_closed_one_does_not() -> None:
-    async with serving() as port:
+    with serving() as port:
         await opens("127.0.0.1", port)
     with pytest.raises(NotReached):
         await opens("127.0.0.1", port)
@@ -45,26 +59,24 @@ async def test_an_open_port_opens_and_a_closed_one_does_not() -> None:
 
 @pytest.mark.parametrize(("left", "said"), [(WEEK, "expires in 7 days"), (timedelta(hours=-1), "expires already")])
 async def test_a_certificate_that_ends_too_soon_is_refused(tmp_path: Path, left: timedelta, said: str) -> None:
-    async with serving(certified(tmp_path, ends=NOW + left)) as port:
-        with pytest.raises(NotReached, match=said):
-            await certificate_holds("127.0.0.1", port, within=WEEK, now=NOW, verify=False)
+    with serving(certified(tmp_path, ends=NOW + left)) as port, pytest.raises(NotReached, match=said):
+        await certificate_holds("127.0.0.1", port, within=WEEK, now=NOW, verify=False)
 
 
 async def test_a_certificate_that_lasts_a_second_longer_holds(tmp_path: Path) -> None:
-    async with serving(certified(tmp_path, ends=NOW + WEEK + timedelta(seconds=1))) as port:
+    with serving(certified(tmp_path, ends=NOW + WEEK + timedelta(seconds=1))) as port:
         await certificate_holds("127.0.0.1", port, within=WEEK, now=NOW, verify=False)
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
-    async with serving(certified(tmp_path, ends=NOW + timedelta(days=900))) as port:
-        with pytest.raises(NotReached, match="its certificate is refused: self-signed certificate"):
-            await certificate_holds("127.0.0.1", port, within=WEEK, now=NOW)
+    refused = pytest.raises(NotReached, match="its certificate is refused: self-signed certificate")
+    with serving(certified(tmp_path, ends=NOW + timedelta(days=900))) as port, refused:
+        await certificate_holds("127.0.0.1", port, within=WEEK, now=NOW)
 
 
 async def test_what_speaks_no_tls_is_refused() -> None:
-    async with serving() as port:
-        with pytest.raises(NotReached):
-            await certificate_holds("127.0.0.1", port, within=WEEK, now=NOW)
+    with serving() as port, pytest.raises(NotReached):
+        await certificate_holds("127.0.0.1", port, within=WEEK, now=NOW)
 
 
 class _Names(asyncio.DatagramProtocol):
