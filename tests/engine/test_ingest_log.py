@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -152,6 +152,28 @@ async def test_a_kill_after_the_commit_takes_nothing_in_twice(world: World, door
 
 async def _known(plant: Plant) -> bool:
     return bool(await plant.desk.incidents())
+
+
+async def test_bites_grow_while_they_are_quick_and_shrink_when_refused(world: World, door: Door) -> None:
+    with refusing(world):
+        for n in range(30):
+            await door.take(alert(pod=f"pod-{n}"))
+        door.log._bite = 50
+        async with draining(door):
+            await until(lambda: _is(door, lambda bite: bite < 50))
+    async with draining(Door(door.plant, door.spool.folder)):
+        await until(lambda: _known(door.plant))
+    grown = Door(door.plant, door.spool.folder)
+    grown.log._learn(0.01)
+    grown.log._learn(0.5)
+    assert grown.log._bite == 1000
+    grown.log._learn(1.0)
+    assert grown.log._bite == 500
+    grown.log.close()
+
+
+async def _is(door: Door, true: Callable[[int], bool]) -> bool:
+    return true(door.log._bite)
 
 
 async def test_a_beat_alone_is_drained_after_a_restart_too(world: World, door: Door, tmp_path: Path) -> None:

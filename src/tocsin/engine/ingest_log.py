@@ -7,8 +7,10 @@ was drained is written in the transaction that takes the alerts in.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
@@ -30,8 +32,11 @@ TROUBLE = "spool"
 AGAIN_SECONDS = 0.5
 PATIENCE_SECONDS = 2.0
 """So long a sender waits for a database that neither takes nor refuses its alerts before they are spooled."""
-BITE = 4000
-"""So many alerts are drained in one transaction, about: each rewrites the incidents that it touches, once."""
+FIRST_BITE, SMALLEST_BITE, LARGEST_BITE = 500, 20, 4000
+"""So many alerts are drained in one transaction, about. Each rewrites the incidents that it touches once, so large ones
+are cheaper; but whoever acknowledges meanwhile waits for it, and a database lets go of who takes too long."""
+SHORT_SECONDS, LONG_SECONDS = 0.3, 0.8
+"""A bite that took less is followed by one twice as large, one that took more, or was refused, by half of it."""
 BITE_BYTES = 2**22
 NO_NOTES: Mapping[str, str] = {}
 OnTrouble = Callable[[str, str | None], None]
@@ -144,6 +149,7 @@ class Spooled(Direct, Generic[R]):
         self._pending: list[tuple[Arrived, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
         self._place: str | None = None
+        self._bite = FIRST_BITE
         if kept_in.waiting:
             self._in_use.set()
 
@@ -267,16 +273,27 @@ class Spooled(Direct, Generic[R]):
         log.info("spool_drained")
 
     async def _take_in(self, records: Sequence[R]) -> None:
-        for bite in _bites(records):
+        while records:
+            bite, records = _bitten(records, self._bite)
+            began = time.monotonic()
             try:
                 await self._commit(bite)
+                self._learn(time.monotonic() - began)
             except Unavailable:
+                self._bite = max(SMALLEST_BITE, self._bite // 2)
                 raise
             except Exception:  # the barrier: one alert that breaks whatever takes it in must not keep the rest out
                 log.exception("spooled_alerts_broke")
                 await self._one_by_one(bite)
             self._refusing = False
             self._on_trouble(TROUBLE, self._said())
+
+    def _learn(self, took: float) -> None:
+        """How large the next bite is, after one that took so many seconds."""
+        if took < SHORT_SECONDS:
+            self._bite = min(LARGEST_BITE, self._bite * 2)
+        elif took > LONG_SECONDS:
+            self._bite = max(SMALLEST_BITE, self._bite // 2)
 
     async def _one_by_one(self, records: Sequence[R]) -> None:
         for record in records:
@@ -330,14 +347,11 @@ class _Moved(Exception):
 _ARRIVED = msgspec.json.Decoder(Arrived)
 
 
-def _bites(records: Sequence[R]) -> list[list[R]]:
-    """The records in order, about `BITE` alerts at a time."""
-    bites: list[list[R]] = [[]]
-    for record in records:
-        if bites[-1] and sum(kept.count for kept in bites[-1]) + record.count > BITE:
-            bites.append([])
-        bites[-1].append(record)
-    return bites
+def _bitten(records: Sequence[R], most: int) -> tuple[Sequence[R], Sequence[R]]:
+    """The first of the records, about `most` alerts and at least one record, and the rest."""
+    alerts = accumulate(record.count for record in records)
+    fits = max(1, sum(total <= most for total in alerts))
+    return records[:fits], records[fits:]
 
 
 def _write(ledger: Ledger, notes: Mapping[str, str]) -> None:
