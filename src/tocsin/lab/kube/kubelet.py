@@ -69,7 +69,7 @@ class Container:
     terminating: bool = False
     image: str = ""
     image_id: str = ""
-    pulled_by_fault: int = 0
+    failed_pulls: int = 0
     traits: dict[str, object] = field(default_factory=dict)
     connections: int = 0
     busy: float = 0.0
@@ -240,11 +240,11 @@ class Kubelet:
         return found
 
     def _cannot_pull(self, pod: Object, container: Container, now: float) -> None:
-        container.pulled_by_fault += 1
+        container.failed_pulls += 1
         container.retry_at = now + PULL_BACK_OFF_S
         name = container.image
         why = f'failed to pull and unpack image "{name}": failed to resolve reference "{name}": {name}: not found'
-        if container.pulled_by_fault % 2:
+        if container.failed_pulls % 2:
             text = f'Failed to pull image "{name}": rpc error: code = NotFound desc = {why}'
             container.waiting = ("ErrImagePull", f"rpc error: code = NotFound desc = {why}")
             self._record(pod, Said("Pulling", f'Pulling image "{name}"'))
