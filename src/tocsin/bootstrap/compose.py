@@ -99,6 +99,7 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
     if dispatch is not None:
         sources.append(RunnerWatch(dispatch, house.troubles).run)
     house.diagnosing = diagnosing(settings, desk, seen) if seen else None
+    house.closing = (seen.close,) if seen else ()
     if house.diagnosing is not None:
         sources.append(house.diagnosing.run)
         if settings.evidence.check.enabled:

@@ -61,6 +61,7 @@ def gathering(
         now=now,
         timeout=seconds * 1.5,
         complete=asked.complete,
+        http=http,
     )
 
 

@@ -58,6 +58,7 @@ class House:
     background: Sequence[Background] = ()
     diagnosing: Diagnosing | None = None
     truth: Truth | None = None
+    closing: Sequence[Background] = ()
     troubles: dict[str, str] = field(default_factory=dict)
     dispatch: Dispatch | None = None
     spooled: IngestLog | None = None
@@ -83,6 +84,9 @@ class House:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.ingest.close()
+        for close in self.closing:
+            with suppress(OSError):
+                await close()
         with suppress(OSError):
             await self.channels.close()
 

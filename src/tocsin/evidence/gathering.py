@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
+import httpx
 from msgspec.structs import replace
 
 from tocsin.diagnosis.facts import Database, Facts, Signal, Subject, Taken
@@ -32,7 +33,7 @@ _OF_CLUSTER = (
 
 
 class Gathering:
-    """The sources that are set up; None is one that is not."""
+    """The sources that are set up; None is one that is not. `http` is closed with it."""
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class Gathering:
         now: Callable[[], datetime],
         timeout: float = 8.0,
         complete: bool = False,
+        http: httpx.AsyncClient | None = None,
     ) -> None:
         self._cluster = cluster
         self._measuring = measuring
@@ -56,6 +58,7 @@ class Gathering:
         self._now = now
         self._timeout = timeout
         self._complete = complete
+        self._http = http
 
     async def facts(self, subject: Subject, *, reported_at: datetime) -> Facts:
         """What every source says of the subject now. Never raises for a source, and ends within the time-out."""
@@ -84,6 +87,13 @@ class Gathering:
         )
         found: Facts = replace(looked, databases=databases)
         return found
+
+    async def close(self) -> None:
+        """Ends the connections that are kept."""
+        if self._cluster is not None:
+            await self._cluster.client.close()
+        if self._http is not None:
+            await self._http.aclose()
 
     async def warm(self) -> None:
         """Measures dependencies in calm, so that there is something to compare with."""

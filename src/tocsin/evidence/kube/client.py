@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -73,6 +74,8 @@ class Client:
         session = getattr(api, "_session", None)  # kr8s has no word of its own for it
         if session is not None:
             await session.aclose()
+        if api is not None:
+            _forget(api)
 
     async def namespace(self) -> str:
         """The namespace that the kubeconfig's context names, else "default"."""
@@ -190,6 +193,15 @@ class Client:
             raise EvidenceError(f"Kubernetes: no answer within {self._timeout:g} s") from exc
         except Exception as exc:
             raise EvidenceError(f"Kubernetes: {_one_line(exc)}") from exc
+
+
+def _forget(api: Api) -> None:
+    """Deletes the files that kr8s wrote a kubeconfig's inline key and certificates to; it leaves them itself."""
+    auth = api.auth
+    for written in (auth.client_key_file, auth.client_cert_file, auth.server_ca_file):
+        path = Path(str(written)) if written else None
+        if path is not None and path.parent == Path(tempfile.gettempdir()) and path.name.startswith("tmp"):
+            path.unlink(missing_ok=True)
 
 
 def _usual() -> str | None:
