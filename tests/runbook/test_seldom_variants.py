@@ -62,6 +62,7 @@ def seconds(time: timedelta | None) -> int | None:
             "### Level 2 (High)\n**Response Time:**\n- Within 30 minutes",
             [("Level 1", 300), ("Level 2", 1800)],
         ),
+        ("## Severity matrix (examples)\n- P1: all down\n- P2: slow", [("P1", None), ("P2", None)]),
         ("## Levels\n- `P1`: outage. Immediate response required.\n- `P2`: slow.", [("P1", 0), ("P2", None)]),
     ],
 )
@@ -90,10 +91,10 @@ def test_what_only_mentions_a_level_defines_none(text: str) -> None:
             [("P1", 0, "L1"), (None, 900, "L2")],
         ),
         (
-            "## P1 Escalation\n1. Primary on-call has 5 min.\n2. If nobody answers after 15 minutes:\n"
+            "## P1 Escalation\n1. Primary on-call has 5 min to acknowledge.\n2. If nobody answers after 15 minutes:\n"
             "   - The alert escalates to secondary on-call.\n   - The channel is told.\n"
             "3. If nobody answers after 1 hour:\n   - Duty manager is paged.",
-            [("P1", 300, "Primary on-call has 5 min"), ("P1", 900, "secondary on-call"), ("P1", 3600, "Duty manager")],
+            [("P1", 0, "Primary on-call"), ("P1", 900, "secondary on-call"), ("P1", 3600, "Duty manager")],
         ),
         (
             "## Escalation\n- **P1 (Disaster)**: always\n  - T+0: Auto page NOC\n  - T+10m: Acknowledge\n"
@@ -146,7 +147,15 @@ def test_what_only_mentions_a_level_defines_none(text: str) -> None:
         (
             "## Escalation\n1. On-call answers.\n"
             "2. If not mitigated in 15 minutes (`P1`) or 60 minutes (`P2`), escalate to SRE Lead.",
-            [(None, 0, "On-call answers"), ("P1", 900, "SRE Lead"), ("P2", 3600, "SRE Lead")],
+            [(None, 0, "On-call"), ("P1", 900, "SRE Lead"), ("P2", 3600, "SRE Lead")],
+        ),
+        (
+            "## Escalation\n1. Primary → Secondary → EM → Director\n2. Triage starts in the support channel.",
+            [(None, None, "Primary"), (None, None, "Secondary"), (None, None, "EM"), (None, None, "Director")],
+        ),
+        (
+            "## Escalation\n1. P1 or security incidents escalate immediately to on-call.",
+            [("P1", 0, "on-call")],
         ),
         (
             "## Escalation\n| Level | Who | When |\n|--|--|--|\n| L1 | Duty engineer | First responder for P1 |\n"

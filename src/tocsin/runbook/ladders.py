@@ -47,6 +47,8 @@ _CASE = re.compile(
     re.IGNORECASE,
 )
 _FIRST = re.compile(r"\b(?:initial|first respon)", re.IGNORECASE)
+_HAS = re.compile(r"(?<=\w)\shas (?:up to |about )?[0-9]+\s?\w+ to (?:ack|respond|answer).*$", re.IGNORECASE)
+_NAME = 5  # words of a name in a chain, its time in parentheses among them
 _PAIR = re.compile(r"(?P<time>[0-9]+\s?[a-z]+)\s*\((?P<level>[^()]*)\)", re.IGNORECASE)
 _PASSED = re.compile(r"(?:if|when|after)\b[^:]{3,100}", re.IGNORECASE)
 _LABEL = re.compile(r"(?:auto(?:matic)?[\s-]?)?(?:escalat\w*|escalon\w*|escalada|эскалац\w*|升级)", re.IGNORECASE)
@@ -192,6 +194,8 @@ def _lines(item: Item, known: levels.Scale, named: tuple[str, ...]) -> list[Line
     or their condition (`If nobody acknowledges after 15 minutes:`)."""
     if several := _by_level(plain(item.text), item.line, known):
         return several
+    if chain := _chain(plain(item.text), item.line, known):
+        return chain
     own = _item(item, known, named)
     inner = [i for block in item.blocks if isinstance(block, Items) for i in block.items]
     if own is not None or not inner:
@@ -206,6 +210,17 @@ def _lines(item: Item, known: levels.Scale, named: tuple[str, ...]) -> list[Line
         told = [_rung(i.text, i.line, severities or named, after=after, ranked=True, conditional=True) for i in inner]
         return [line for line in told if line is not None] if after is not None else []
     return []
+
+
+def _chain(text: str, line: int, known: levels.Scale) -> list[Line]:
+    """The rungs of a point that is roles joined by arrows, `Primary → Secondary → EM → Director`; at most one of them
+    may be a name that is no known role."""
+    pieces = [piece for piece in _ARROW.split(text) if piece]
+    named = [roles.names_one(roles.named_in(piece)) for piece in pieces]
+    if len(pieces) < 3 or sum(named) < len(pieces) - 1 or any(len(piece.split()) > _NAME for piece in pieces):
+        return []
+    found = [(_line(piece, line, known), piece) for piece in pieces]
+    return [own or Line((), None, piece.strip(), line, ranked=True) for own, piece in found]
 
 
 def _by_level(text: str, line: int, known: levels.Scale) -> list[Line]:
@@ -242,6 +257,7 @@ def _line(text: str, line: int, known: levels.Scale) -> Line | None:
     """The rung that one line states; None when it names nobody."""
     if looks_like_one(text):
         return None
+    text = _HAS.sub("", text)
     if case := _CASE.fullmatch(text):
         severities, after = when(case["case"], known)
         return _rung(case["told"] or case["who"], line, severities, after=after, ranked=True, conditional=True)

@@ -44,7 +44,16 @@ _PASSIVE = re.compile(
     r"(?:paged|notified|called|alerted|informed|engaged|contacted|added)\b.*",
     re.IGNORECASE,
 )
-_PASSED_ON = re.compile(r"(?:the )?(?:alert|page|incident|it)s? (?:auto-?)?escalates? to (?P<who>.+)", re.IGNORECASE)
+_PASSED_ON = re.compile(
+    r"(?:the )?(?:alert|page|incident|it|.{3,50} (?:alert|page|incident|issue))s? (?:auto-?)?escalates? "
+    r"(?:immediately |at once |directly )?to (?:the )?(?P<who>.+)",
+    re.IGNORECASE,
+)
+_ACTS = re.compile(
+    r"\s(?:acknowledges?|responds?|answers?|receives?|investigates?|starts?|begins?|handles?|coordinates?|joins?|attempts?|"
+    r"takes? over|takes? command|owns?|decides?|assess(?:es)?|has [0-9])\b.*$",
+    re.IGNORECASE,
+)
 
 
 def names_one(text: str) -> bool:
@@ -58,5 +67,5 @@ def named_in(text: str) -> str:
     bare = _ASIDE.sub("", text).strip()
     if told := _PASSED_ON.fullmatch(bare) or _PASSIVE.fullmatch(bare):
         bare = told["who"]
-    bare = _VERB.sub("", bare)
+    bare = _ACTS.sub("", _VERB.sub("", bare))
     return _TAIL.sub("", bare).strip(" .:;,-–—→>") if not _TAIL.match(bare) else ""

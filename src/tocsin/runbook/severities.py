@@ -10,7 +10,7 @@ from msgspec import structs
 from tocsin.runbook import answers, columns, durations, findings, levels
 from tocsin.runbook.document import Document, Items, Paragraph, Section, Table
 from tocsin.runbook.model import Finding, Indicator, Severity
-from tocsin.runbook.wording import plain
+from tocsin.runbook.wording import plain, without_parentheses
 
 _ELSEWHERE = re.compile(r"vendor|metric|alert rule|training|contact|escalat|example", re.IGNORECASE)
 _ABOUT = re.compile(
@@ -149,7 +149,7 @@ def _in_tables(document: Document) -> list[Severity]:
     return [
         level
         for section in document.sections
-        if not any(_ELSEWHERE.search(title) for title in section.trail[:1])
+        if not _ELSEWHERE.search(without_parentheses(section.title))
         for table in section.tables()
         for level in _table(table)
     ]
@@ -286,7 +286,7 @@ def _in_bullets(document: Document) -> list[Severity]:
     line of its own above the list stands for a heading."""
     found = []
     for section in document.sections:
-        about = bool(_ABOUT.search(section.title)) and not _ELSEWHERE.search(section.title)
+        about = bool(_ABOUT.search(section.title)) and not _ELSEWHERE.search(without_parentheses(section.title))
         for above, block in zip(("", *section.blocks), section.blocks, strict=False):
             if isinstance(block, Items) and (about or (isinstance(above, Paragraph) and _is_caption(above.text))):
                 found += _points(block)
@@ -333,7 +333,7 @@ def _in_escalation(document: Document) -> list[Severity]:
 def _in_any_list(document: Document) -> list[Severity]:
     """The levels of a list under any heading whose points all open with one, most saying how soon it is answered."""
     for section in document.sections:
-        for block in section.blocks if not _ELSEWHERE.search(section.title) else ():
+        for block in section.blocks if not _ELSEWHERE.search(without_parentheses(section.title)) else ():
             named = _points(block) if isinstance(block, Items) else []
             timed = sum(level.response is not None for level in named)
             if (
