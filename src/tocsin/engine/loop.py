@@ -49,6 +49,7 @@ class Engine:
         self._in_hand: dict[asyncio.Task[None], tuple[WorkItem, ...]] = {}
         self._renewed_at = datetime.min.replace(tzinfo=UTC)
         self._waker: asyncio.Event | None = None
+        self._unsure = False
         self.alive: datetime | None = None
 
     async def recover(self) -> None:
@@ -116,7 +117,7 @@ class Engine:
         """Decides and begins what the agenda says is due, in one transaction. Whether there was anything."""
         now = self.core.clock.now()
         due = agenda.due is not None and agenda.due <= now
-        claimable = due or any(at <= now for at in agenda.work.values())
+        claimable = due or self._unsure or any(at <= now for at in agenda.work.values())
         jobs = [*([self.tick()] if due else []), *([self._take()] if claimable else [])]
         done = await asyncio.gather(*jobs)
         self.alive = self.core.clock.now()
@@ -131,7 +132,12 @@ class Engine:
 
     async def _take(self) -> int:
         """Begins what there are free hands for; how many pieces of work."""
-        items = await self.core.transact(self._claimer())
+        try:
+            items = await self.core.transact(self._claimer())
+        except Unavailable:
+            self._unsure = True  # it may have been committed all the same: then we hold what we do not know of
+            raise
+        self._unsure = False
         self._begin(items)
         return len(items)
 
@@ -162,9 +168,12 @@ class Engine:
         """A job that takes what the hands that are free now can begin."""
         free = {kind: most - self._busy(kind) for kind, most in POOLS.items() if self._busy(kind) < most}
         in_hand, busy, renewed_at = [item.id for item in self.in_hand], self._left_alone(), self._renewed_at
+        unsure = self._unsure
 
         def claim(ledger: Ledger) -> list[WorkItem]:
             until = ledger.now + LEASE
+            if unsure:
+                ledger.tx.release_own(self._owner, keep=in_hand, now=ledger.now)
             taken = [
                 item
                 for kind, hands in free.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -58,11 +58,17 @@ class Replicas:
     def bury(self, replica: str, now: datetime) -> int:
         """It is gone: what it had in hand can be taken up at once. How many pieces of work that are."""
         self._settled().execute(delete(t.replica).where(t.replica.c.id == replica))
-        left = update(t.work).where(t.work.c.state == "leased", t.work.c.owner == replica)
+        left = update(t.work).where(t.work.c.state == t.LEASED, t.work.c.owner == replica)
         return self._c.execute(left.values(lease_until=to_db(now))).rowcount
+
+    def release_own(self, owner: str, *, keep: Collection[int], now: datetime) -> int:
+        """What its owner holds without knowing of it can be taken up: all but `keep`."""
+        c = t.work.c
+        lost = update(t.work).where(c.state == t.LEASED, c.owner == owner, c.id.not_in(keep))
+        return self._settled().execute(lost.values(lease_until=to_db(now))).rowcount
 
     def release_all(self, now: datetime) -> int:
         """At a start: what a process that is gone had in hand can be taken up; gone is who is no living replica."""
         gone = or_(t.work.c.owner.is_(None), t.work.c.owner.not_in(select(t.replica.c.id)))
-        stale = update(t.work).where(t.work.c.state == "leased", gone)
+        stale = update(t.work).where(t.work.c.state == t.LEASED, gone)
         return self._settled().execute(stale.values(lease_until=to_db(now))).rowcount
