@@ -90,6 +90,11 @@ class IngestLog(Protocol):
         """Bytes that they take."""
         ...
 
+    @property
+    def trouble(self) -> str | None:
+        """Why what comes now is not taken into the database, None when it is."""
+        ...
+
     async def take(self, alerts: Sequence[Alert], notes: Mapping[str, str] = NO_NOTES) -> list[Receipt]:
         """What came of each alert, once all of them and the notes are durable. Raises Unavailable: nothing was kept."""
         ...
@@ -118,6 +123,10 @@ class Direct:
     @property
     def size(self) -> int:
         return 0
+
+    @property
+    def trouble(self) -> str | None:
+        return None
 
     async def take(self, alerts: Sequence[Alert], notes: Mapping[str, str] = NO_NOTES) -> list[Receipt]:
         receipts = await self.desk.receive(alerts) if alerts else []
@@ -160,6 +169,10 @@ class Spooled(Direct, Generic[R]):
     @property
     def size(self) -> int:
         return self._log.size
+
+    @property
+    def trouble(self) -> str | None:
+        return self._reason if self._refusing else None
 
     async def take(self, alerts: Sequence[Alert], notes: Mapping[str, str] = NO_NOTES) -> list[Receipt]:
         while self._closing is not None:

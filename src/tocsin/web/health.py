@@ -71,8 +71,9 @@ async def _looked_at(house: House) -> None:
         await house.core.read(lambda tx: tx.last_position())
     except Unavailable as exc:
         raise NotReady(f"{exc}{waiting(house)}") from exc
-    if house.core.meters.refusing:
-        raise NotReady(f"the database refuses to write{waiting(house)}")
+    trouble = house.ingest.trouble or ("the database refuses to write" if house.core.meters.refusing else None)
+    if trouble is not None:
+        raise NotReady(f"{trouble}{waiting(house)}")
 
 
 def _scraped(house: House) -> bytes:
