@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from listening import Listener, WallClock, running, until
 from recorders import Answer, HttpRecorder
+from silent import serving
 
 from tocsin.incident.alert import AlertStatus
 from tocsin.signals.probe import HealthCheck, Probe
@@ -115,12 +116,12 @@ async def test_a_slow_answer_fails_where_a_latency_is_set() -> None:
 
 async def test_a_port_fails_while_it_is_closed() -> None:
     listener = Listener()
-    async with HttpRecorder() as http:
-        open_port = http.url.replace("http", "tcp")
-        async with running(probe(check(open_port), listener).run()):
+    with serving() as port:
+        address = f"tcp://127.0.0.1:{port}"
+        async with running(probe(check(address), listener).run()):
             await asyncio.sleep(0.05)
         assert listener.quiet
-    async with running(probe(check(open_port), listener).run()):
+    async with running(probe(check(address), listener).run()):
         alert = await listener.next()
     assert (alert.annotations["reason"], alert.generator_url) == ("Connection refused", "")
 

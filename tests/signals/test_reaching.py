@@ -4,50 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
-from certificates import Certified, certified
+from certificates import certified
+from silent import serving
 
 from tocsin.signals.reaching import NotReached, certificate_holds, name_server, opens, resolves
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 WEEK = timedelta(days=7)
-
-
-class _Silent(ThreadingTCPServer):
-    """Says nothing, over TLS when it has a certificate."""
-
-    context: ssl.SSLContext | None = None
-
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        with suppress(OSError):
-            if self.context is not None:
-                self.context.wrap_socket(request, server_side=True).close()
-
-
-@contextmanager
-def serving(known: Certified | None = None) -> Iterator[int]:
-    """The port of such a server; every connection is closed at the end."""
-    with _Silent(("127.0.0.1", 0), BaseRequestHandler) as server:
-        if known is not None:
-            server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            server.context.load_cert_chain(known.certificate, known.key)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
 
 
 async def test_an_open_port_opens_and_a_closed_one_does_not() -> None:
