@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from bench import checking, commandline, deciding, decoding, due, ingest, outage, paging, room, starting, steps
+from bench import checking, commandline, deciding, decoding, due, ingest, outage, paging, room, starting, steps, storm
 from bench.figures import Figure, table
 
 MEASURES: Mapping[str, Callable[[], list[Figure]]] = {
@@ -17,6 +17,7 @@ MEASURES: Mapping[str, Callable[[], list[Figure]]] = {
     "room": room.measure,
     "ingest": ingest.measure,
     "paging": paging.measure,
+    "storm": storm.measure,
     "checking": checking.measure,
     "decoding": decoding.measure,
     "due": due.measure,

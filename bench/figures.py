@@ -20,21 +20,23 @@ class Yardstick(Struct, frozen=True):
 
 
 class Figure(Struct, frozen=True):
-    """One measurement. With a `target` it is met when below it."""
+    """One measurement. With a `target` it is met when below it, with a `least` when not below that."""
 
     name: str
     value: float
     unit: str
     yardstick: Yardstick | None = None
     target: float | None = None
+    least: float | None = None
 
     @property
     def missed(self) -> bool:
-        return self.target is not None and self.value >= self.target
+        above = self.target is not None and self.value >= self.target
+        return above or (self.least is not None and self.value < self.least)
 
     @property
     def verdict(self) -> str:
-        return "" if self.target is None else "MISSED" if self.missed else "ok"
+        return "" if self.target is None and self.least is None else "MISSED" if self.missed else "ok"
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -69,9 +71,15 @@ def _row(figure: Figure) -> tuple[str, ...]:
         beside.name if beside else "",
         _said(beside.value, figure.unit) if beside else "",
         ratio,
-        f"< {_said(figure.target, figure.unit)}" if figure.target is not None else "",
+        _wanted(figure),
         figure.verdict,
     )
+
+
+def _wanted(figure: Figure) -> str:
+    if figure.least is not None:
+        return f">= {_said(figure.least, figure.unit)}"
+    return f"< {_said(figure.target, figure.unit)}" if figure.target is not None else ""
 
 
 def _said(value: float, unit: str) -> str:

@@ -13,7 +13,9 @@ from bench.ingest import PATH, body, summary
 from bench.receiver import Receiver, receiving
 from bench.servers import bare, settings, tocsin
 
-COUNT = 40
+COUNT, PAUSE = 60, 0.3
+"""So many incidents, each when the last one's assessment is over: the server is idle when an alert comes."""
+P50_MS, P99_MS = 20.0, 60.0
 
 
 def measure() -> list[Figure]:
@@ -29,8 +31,8 @@ async def _measure(folder: Path) -> list[Figure]:
             handed = await _handed_on(theirs.port)
     name, beside = "alert to page at the webhook", "bare route that hands it on"
     return [
-        Figure(f"{name}, p50", _ms(paged, 0.5), "ms", Yardstick(beside, _ms(handed, 0.5))),
-        Figure(f"{name}, p99", _ms(paged, 0.99), "ms", Yardstick(beside, _ms(handed, 0.99))),
+        Figure(f"{name}, p50", _ms(paged, 0.5), "ms", Yardstick(beside, _ms(handed, 0.5)), target=P50_MS),
+        Figure(f"{name}, p99", _ms(paged, 0.99), "ms", Yardstick(beside, _ms(handed, 0.99)), target=P99_MS),
     ]
 
 
@@ -47,6 +49,7 @@ async def _pages(port: int, receiver: Receiver) -> list[float]:
             request("POST", PATH, body(number, service=f"shop-{number}"), {"Content-Type": "application/json"})
         )
         taken.append(await receiver.arrived("page", summary(number)) - begun)
+        await asyncio.sleep(PAUSE)
     await connection.close()
     return taken
 

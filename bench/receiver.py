@@ -17,20 +17,35 @@ class Incident(Struct):
     title: str = ""
 
 
+class Bundled(Struct):
+    incident: Incident
+
+
+class To(Struct):
+    person: str = ""
+
+
 class Posted(Struct):
     kind: str = ""
     incident: Incident | None = None
+    to: To | None = None
+    bundle: list[Bundled] = []
 
 
 class Receiver:
-    """`arrived(kind, title)` is when such a message came, by `time.perf_counter`."""
+    """`arrived(kind, title)` is when such a message came, by `time.perf_counter`, alone or in a bundle.
+
+    `pages` are when pages came, each with whom it is for: a bundle rings once.
+    """
 
     def __init__(self) -> None:
         self.port = 0
+        self.pages: list[tuple[float, str]] = []
         self._came: dict[tuple[str, str], asyncio.Future[float]] = {}
 
     async def arrived(self, kind: str, title: str) -> float:
-        return await asyncio.wait_for(self._of(kind, title), timeout=30)
+        async with asyncio.timeout(60):
+            return await self._of(kind, title)
 
     def _of(self, kind: str, title: str) -> asyncio.Future[float]:
         return self._came.setdefault((kind, title), asyncio.get_running_loop().create_future())
@@ -51,9 +66,13 @@ class Receiver:
 
     def _note(self, body: bytes, at: float) -> None:
         posted = msgspec.json.decode(body, type=Posted)
-        came = self._of(posted.kind, posted.incident.title if posted.incident else "")
-        if not came.done():
-            came.set_result(at)
+        if posted.kind == "page" and posted.to is not None:
+            self.pages.append((at, posted.to.person))
+        told = [one.incident for one in posted.bundle] or [posted.incident or Incident()]
+        for incident in told:
+            came = self._of(posted.kind, incident.title)
+            if not came.done():
+                came.set_result(at)
 
 
 @asynccontextmanager

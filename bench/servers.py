@@ -51,10 +51,11 @@ def free_port() -> int:
         return port
 
 
-def settings(folder: Path, *, webhook: int = 9) -> Path:
-    """A settings file in the folder; messages go to that port."""
+def settings(folder: Path, *, webhook: int = 9, database: str = "") -> Path:
+    """A settings file in the folder; messages go to that port. Without a database it is a SQLite file in the folder."""
     path = folder / "tocsin.toml"
-    path.write_text(SETTINGS.format(webhook=webhook), encoding="utf-8")
+    named = f'database = "{database}"\n' if database else ""
+    path.write_text(named + SETTINGS.format(webhook=webhook), encoding="utf-8")
     return path
 
 

@@ -9,6 +9,7 @@ need bash bash
 need chromium "chromium fonts-dejavu-core fonts-noto-color-emoji"
 need kubectl kubernetes-client
 need prometheus prometheus
+need wrk wrk
 need prometheus-alertmanager prometheus-alertmanager
 # Debian keeps the server's programs off PATH
 [ -x "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)" ] || need initdb postgresql
