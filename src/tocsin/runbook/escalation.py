@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from tocsin.runbook import columns, durations, findings, ladders, levels, roles
+from tocsin.runbook import columns, durations, findings, ladders, levels, phrases, roles
 from tocsin.runbook.document import Document, Section, Table
 from tocsin.runbook.model import Finding, Rung
 from tocsin.runbook.wording import is_nothing, plain
@@ -52,7 +52,6 @@ def read(document: Document, known: levels.Scale) -> tuple[tuple[Rung, ...], lis
         rung.severity: rung for rung in reversed(ordered) if rung.severity and rung.severity not in known.names
     }
     said += _never(document, ordered, {found.line for found in said})
-    said += _contradicted(document, ordered)
     if known.names:
         said += [_undefined(document, name, rung.line) for name, rung in undefined.items()]
     return ordered, said if ordered else [*said, findings.absent(findings.NO_ESCALATION)]
@@ -71,23 +70,6 @@ def _table(document: Document, section: Section, table: Table, known: levels.Sca
         named = next((named for title in section.trail if (named := levels.mentions(title, known))), ())
         return (rungs, said) if rungs else (_by_role(table, known) or _by_condition(table, known, named), said)
     return [], []
-
-
-def _contradicted(document: Document, rungs: tuple[Rung, ...]) -> list[Finding]:
-    """A finding for each rung that comes at another time than the same role of the same severity did above it."""
-    first: dict[tuple[str | None, str], Rung] = {}
-    said = []
-    for rung in rungs:
-        if rung.after is None:
-            continue
-        earlier = first.setdefault((rung.severity, " ".join(sorted(set(rung.to.casefold().split())))), rung)
-        if earlier.after is not None and earlier.after != rung.after and rung.after and earlier.after:
-            when, before = durations.words(rung.after), durations.words(earlier.after)
-            whose = f"{rung.severity}: " if rung.severity else ""
-            message = f"{whose}{rung.to} is paged after {when} here and after {before} by line {earlier.line}"
-            place = (rung.line, document.column(rung.line, rung.to))
-            said.append(findings.at(findings.CONTRADICTED, place, message, "Keep one time for each role."))
-    return said
 
 
 def _never(document: Document, rungs: tuple[Rung, ...], told: set[int]) -> list[Finding]:
@@ -162,10 +144,10 @@ def _by_condition(table: Table, known: levels.Scale, named_above: tuple[str, ...
         return []
     rungs = []
     for row in table.rows:
-        severities, after = ladders.when(row.cells[condition], known)
+        severities, after = phrases.when(row.cells[condition], known)
         severities = severities or (_levels_of(row.cells[0], known) if 0 not in (condition, to) else ())
         named = _ranked(row.cells[0]) if 0 not in (condition, to) else ""
-        if after is None and ladders.comes_first(row.cells[condition]):
+        if after is None and phrases.comes_first(row.cells[condition]):
             after = timedelta(0)
         acts = bool(_ACTION.search(plain(table.header[to])))
         severities = severities or (levels.mentions(row.cells[to], known) if acts else ()) or named_above

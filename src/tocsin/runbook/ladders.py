@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from itertools import pairwise
 
-from msgspec import Struct, structs
+from msgspec import structs
 
-from tocsin.runbook import durations, levels, roles
-from tocsin.runbook.commands import looks_like_one
+from tocsin.runbook import durations, levels, phrases, roles
 from tocsin.runbook.document import Code, Document, Item, Items, Paragraph, Part, Section, walk
 from tocsin.runbook.model import Rung
-from tocsin.runbook.wording import is_nothing, plain
+from tocsin.runbook.phrases import Line
+from tocsin.runbook.wording import plain
 
 _ABOUT = re.compile(r"escalat|escalon|escalada|эскалац|升级", re.IGNORECASE)
 _ORDER = re.compile(
@@ -30,44 +30,13 @@ _NOT = re.compile(
     re.IGNORECASE,
 )
 _UNREAL = re.compile(r"template|example|checklist|training|external|vendor", re.IGNORECASE)
-_RANK = re.compile(
-    r"(?:(?:l|level|tier|line|step|stage|escalation)\s?-?[0-9]|[0-9](?:st|nd|rd|th)?(?: line| level|"
-    r" tier)?|primary|secondary|"
-    r"tertiary|executive|first|second|third|fourth|final(?:ly)?|last|backup|escalation|"
-    r"initial(?: response)?)(?:\s+(?:on-?call|contact|escalation))?",
-    re.IGNORECASE,
-)
-_SPLIT = re.compile(r"\s*(?::|\s[-–—]+|→|=>|->)\s+|:$")
 _STATED = re.compile(r"escalat|unresolved|not resolved|no (?:response|ack)|after", re.IGNORECASE)
-_CASE = re.compile(
-    r"(?P<case>(?:if|when|after|once)\b[^,:→]{3,100}?)\s*(?:(?:,|:|→|->)\s*"
-    r"(?:then |(?:you |we )?(?:must |should |shall |will ))?"
-    r"(?P<told>(?:escalate(?: to)?|notify|page|contact|call|inform|alert|engage|involve)\b.+)|"
-    r"(?:→|->)\s*(?P<who>\S.+))",
-    re.IGNORECASE,
-)
-_FIRST = re.compile(r"\b(?:initial|first respon)", re.IGNORECASE)
-_HAS = re.compile(r"(?<=\w)\shas (?:up to |about )?[0-9]+\s?\w+ to (?:ack|respond|answer).*$", re.IGNORECASE)
 _NAME = 5  # words of a name in a chain, its time in parentheses among them
-_PAIR = re.compile(r"(?P<time>[0-9]+\s?[a-z]+)\s*\((?P<level>[^()]*)\)", re.IGNORECASE)
 _PASSED = re.compile(r"(?:if|when|after)\b[^:]{3,100}", re.IGNORECASE)
 _LABEL = re.compile(r"(?:auto(?:matic)?[\s-]?)?(?:escalat\w*|escalon\w*|escalada|эскалац\w*|升级)", re.IGNORECASE)
-_CALENDAR = re.compile(r"\b(?:next|same) (?:business |working )?day|week|month|business|sprint", re.IGNORECASE)
-_METRIC = re.compile(r"%|latency|\brate\b|\bcpu\b", re.IGNORECASE)
 _ARROW = re.compile(r"\s*(?:→|⇒|➔|-+>|=+>)\s*")
 _STEM = re.compile(r"^[\s│|├└┌┐┘┤─▼▽↓⬇v^]+(?=[\s(\[]|$)|^[\s│|├└─>+-]+")
 _MARKER = re.compile(r"^(?:[0-9]+[.)]|[-*•])\s+")
-
-
-class Line(Struct, frozen=True, gc=False):
-    """One line read as a rung. `ranked` says that its wording places it: a rank, a time, or a severity."""
-
-    severities: tuple[str, ...]
-    after: timedelta | None
-    to: str
-    line: int
-    ranked: bool = False
-    conditional: bool = False
 
 
 def read(document: Document, known: levels.Scale) -> Iterator[Rung]:
@@ -95,23 +64,10 @@ def told(document: Document, known: levels.Scale) -> Iterator[Rung]:
             for item in block.items if isinstance(block, Items) and not _UNREAL.search(section.title) else ():
                 text = plain(item.text)
                 label, _, rest = text.partition(": ")
-                found = _line(rest if _LABEL.fullmatch(label) else text, item.line, known)
+                found = phrases.line_of(rest if _LABEL.fullmatch(label) else text, item.line, known)
                 if found and found.after is not None and _ABOUT.search(text):
                     named = found.severities or levels.mentions(section.title, known)
                     yield from rungs([structs.replace(found, severities=named, conditional=True)])
-
-
-def when(text: str, known: levels.Scale) -> tuple[tuple[str, ...], timedelta | None]:
-    """(severities, time) of a condition: of `P1 > 1 hour, data breach` its first measured clause, P1 after an hour.
-
-    No severity is "all"; a condition that no clause measures (`data breach`) has no time.
-    """
-    for clause in re.split(r"[,;]|\bor if\b", plain(text)):
-        after = None if _METRIC.search(clause) else durations.find(clause)
-        if after is not None:
-            other = () if re.search(r"\bor\b", plain(text)) else levels.mentions(text, known)
-            return levels.mentions(clause, known) or other, after
-    return levels.mentions(text, known), None
 
 
 def rungs(lines: Iterable[Line]) -> Iterator[Rung]:
@@ -192,7 +148,7 @@ def _nested(block: Items, lines: list[Line]) -> bool:
 def _lines(item: Item, known: levels.Scale, named: tuple[str, ...]) -> list[Line]:
     """The rungs of an item: its own, else those listed below it when it states their severities (`P1 (Critical): 24x7`)
     or their condition (`If nobody acknowledges after 15 minutes:`)."""
-    if several := _by_level(plain(item.text), item.line, known):
+    if several := phrases.by_level(plain(item.text), item.line, known):
         return several
     if chain := _chain(plain(item.text), item.line, known):
         return chain
@@ -202,12 +158,15 @@ def _lines(item: Item, known: levels.Scale, named: tuple[str, ...]) -> list[Line
         return [own] if own else []
     text = plain(item.text)
     label = text.partition(":")[0]
-    if _only_levels(label, known):
+    if phrases.only_levels(label, known):
         found = [_item(i, known, levels.mentions(label, known)) for i in inner]
         return [line for line in found if line is not None and line.after is not None]
     if _PASSED.fullmatch(text.rstrip(": ")):
-        severities, after = when(text, known)
-        told = [_rung(i.text, i.line, severities or named, after=after, ranked=True, conditional=True) for i in inner]
+        severities, after = phrases.when(text, known)
+        told = [
+            phrases.rung_of(i.text, i.line, severities or named, after=after, ranked=True, conditional=True)
+            for i in inner
+        ]
         return [line for line in told if line is not None] if after is not None else []
     return []
 
@@ -219,22 +178,8 @@ def _chain(text: str, line: int, known: levels.Scale) -> list[Line]:
     named = [roles.names_one(roles.named_in(piece)) for piece in pieces]
     if len(pieces) < 3 or sum(named) < len(pieces) - 1 or any(len(piece.split()) > _NAME for piece in pieces):
         return []
-    found = [(_line(piece, line, known), piece) for piece in pieces]
+    found = [(phrases.line_of(piece, line, known), piece) for piece in pieces]
     return [own or Line((), None, piece.strip(), line, ranked=True) for own, piece in found]
-
-
-def _by_level(text: str, line: int, known: levels.Scale) -> list[Line]:
-    """The rungs of a line that gives each level a time of its own: `after 15 minutes (P1) or 1 hour (P2), page the
-    lead`; empty when it does not."""
-    pairs = [(durations.parse(m["time"]), levels.mentions(m["level"], known)) for m in _PAIR.finditer(text)]
-    told = _CASE.fullmatch(text)
-    if len(pairs) < 2 or told is None or not all(time is not None and level for time, level in pairs):
-        return []
-    found = [
-        _rung(told["told"] or told["who"], line, level, after=time, ranked=True, conditional=True)
-        for time, level in pairs
-    ]
-    return [rung for rung in found if rung is not None]
 
 
 def _item(item: Item, known: levels.Scale, named: tuple[str, ...]) -> Line | None:
@@ -242,100 +187,15 @@ def _item(item: Item, known: levels.Scale, named: tuple[str, ...]) -> Line | Non
     text = plain(item.text)
     if not roles.names_one(roles.named_in(text)) and text.endswith(":") and nested:
         return None
-    found = _line(text, item.line, known)
+    found = phrases.line_of(text, item.line, known)
     if found is None:
         return None
     if found.after is None and not found.conditional:
-        details = [when(inner, known) for inner in nested]
+        details = [phrases.when(inner, known) for inner in nested]
         timed = [detail for detail in details if detail[1] is not None]
         if len(timed) == 1:
             found = structs.replace(found, after=timed[0][1], severities=found.severities or timed[0][0])
     return structs.replace(found, severities=found.severities or named)
-
-
-def _line(text: str, line: int, known: levels.Scale) -> Line | None:
-    """The rung that one line states; None when it names nobody."""
-    if looks_like_one(text):
-        return None
-    text = _HAS.sub("", text)
-    if case := _CASE.fullmatch(text):
-        severities, after = when(case["case"], known)
-        return _rung(case["told"] or case["who"], line, severities, after=after, ranked=True, conditional=True)
-    label, rest = _labelled(text)
-    if label:
-        if (after := _time(label)) is not None or _CALENDAR.search(label):
-            severities = levels.mentions(label, known) or levels.mentions(rest, known)
-            return _rung(rest, line, severities, after=after, ranked=True)
-        if _only_levels(label, known):
-            severities, after = levels.mentions(label, known), durations.find(rest)
-            return _rung(rest, line, severities, after=after, ranked=True)
-        if _RANK.fullmatch(label):
-            severities, after = when(rest, known)
-            chosen = rest if roles.names_one(roles.named_in(rest)) else label
-            return _rung(chosen, line, severities, after=_initial(rest, after), ranked=True, conditional=_states(rest))
-        if not roles.names_one(roles.named_in(label)):
-            label = ""
-    severities, after = when(text, known)
-    return _rung(
-        label or text,
-        line,
-        severities,
-        after=_initial(text, after),
-        ranked=after is not None,
-        conditional=_states(text),
-    )
-
-
-def _labelled(text: str) -> tuple[str, str]:
-    """(label, rest) of `Team Lead - if unresolved`, `Within 15 min: CTO`; the label empty when there is none."""
-    cut = _SPLIT.search(text)
-    if (
-        cut is None
-        or len(text[: cut.start()].split()) > 6
-        or text[: cut.start()].count("(") != text[: cut.start()].count(")")
-    ):
-        return "", text
-    return text[: cut.start()].strip(), text[cut.end() :].strip()
-
-
-def _time(label: str) -> timedelta | None:
-    bare = re.sub(r"\s*\([^()]*\)\s*$", "", label)
-    return durations.parse(bare) if durations.parse(bare) is not None else durations.parse(label)
-
-
-def _only_levels(label: str, known: levels.Scale) -> bool:
-    """Whether the label is nothing but severities: `P0/P1`, `SEV-1 (Critical)`, `SEV1 Incidents`."""
-    leading = levels.leading(label)
-    return bool(leading) and bool(levels.mentions(label, known)) and not roles.names_one(roles.named_in(label))
-
-
-def _states(text: str) -> bool:
-    """Whether the line states a condition, so that its rung does not come at once."""
-    return bool(re.search(r"\b(?:if|when|only|unless|unresolved|for)\b|[<>]", text, re.IGNORECASE))
-
-
-def comes_first(text: str) -> bool:
-    """Whether a condition says that the rung answers before any other: `First responder for all alerts`."""
-    return bool(_FIRST.search(text))
-
-
-def _initial(text: str, after: timedelta | None) -> timedelta | None:
-    return timedelta(0) if after is None and _FIRST.search(text) else after
-
-
-def _rung(
-    text: str,
-    line: int,
-    severities: tuple[str, ...],
-    *,
-    after: timedelta | None,
-    ranked: bool,
-    conditional: bool = False,
-) -> Line | None:
-    to = roles.named_in(plain(text))
-    if is_nothing(to) or not roles.names_one(to):
-        return None
-    return Line(severities, after, to, line, ranked, conditional)
 
 
 def _below_level(section: Section, part: Part, known: levels.Scale) -> Iterator[Rung]:
@@ -359,7 +219,7 @@ def _bullets_below_level(section: Section, known: levels.Scale) -> Iterator[Rung
 
 
 def _valued(value: str, line: int, severities: tuple[str, ...], known: levels.Scale) -> Iterator[Rung]:
-    found = _line(value, line, known)
+    found = phrases.line_of(value, line, known)
     if found is not None:
         yield from rungs([structs.replace(found, severities=severities)])
 
@@ -379,11 +239,11 @@ def _drawn(code: Code, known: levels.Scale, named: tuple[str, ...]) -> list[Line
         ):
             waiting = text.strip("()[]")
             continue
-        if text.endswith(":") and _only_levels(text, known):
+        if text.endswith(":") and phrases.only_levels(text, known):
             current, waiting = levels.mentions(text, known), ""
             continue
         for piece in _ARROW.split(text):
-            found = _line(plain(piece), code.body_line + row, known)
+            found = phrases.line_of(plain(piece), code.body_line + row, known)
             if found is None:
                 return []
             lines.append(_conditioned(found, waiting, current, known))
@@ -396,7 +256,7 @@ def _arrows(paragraph: Paragraph, known: levels.Scale, named: tuple[str, ...]) -
     pieces = [
         piece for piece in _ARROW.split(plain(paragraph.text).partition(": ")[2] or plain(paragraph.text)) if piece
     ]
-    found = [line for piece in pieces if (line := _line(piece, paragraph.line, known))]
+    found = [line for piece in pieces if (line := phrases.line_of(piece, paragraph.line, known))]
     if len(found) < 2 or len(found) < len(pieces):
         return []
     return [structs.replace(line, severities=line.severities or named) for line in found]
@@ -405,14 +265,14 @@ def _arrows(paragraph: Paragraph, known: levels.Scale, named: tuple[str, ...]) -
 def _ranked_heading(section: Section, known: levels.Scale) -> Line | None:
     """The rung of a heading such as `Level 2: Team lead (30 min)` below one about escalation, its time in the heading
     or in the one point that says when to escalate."""
-    label, rest = _labelled(section.title)
-    if not _levelled(section) or not _RANK.fullmatch(label) or not roles.names_one(roles.named_in(rest)):
+    label, rest = phrases.labelled(section.title)
+    if not _levelled(section) or not phrases.RANK.fullmatch(label) or not roles.names_one(roles.named_in(rest)):
         return None
-    found = _line(section.title, section.line, known)
+    found = phrases.line_of(section.title, section.line, known)
     if found is None or found.after is not None:
         return found
     told = [plain(item.text) for block in section.blocks if isinstance(block, Items) for item in block.items]
-    timed = [when(text, known) for text in told if _STATED.search(text)]
+    timed = [phrases.when(text, known) for text in told if _STATED.search(text)]
     measured = [(severities, after) for severities, after in timed if after is not None]
     return structs.replace(found, severities=measured[0][0], after=measured[0][1]) if len(measured) == 1 else found
 
@@ -420,6 +280,6 @@ def _ranked_heading(section: Section, known: levels.Scale) -> Line | None:
 def _conditioned(found: Line, waiting: str, current: tuple[str, ...], known: levels.Scale) -> Line:
     if not waiting:
         return structs.replace(found, severities=found.severities or current)
-    severities, after = when(waiting, known)
+    severities, after = phrases.when(waiting, known)
     chosen = found.after if after is None else after
     return structs.replace(found, severities=severities or found.severities or current, after=chosen, conditional=True)

@@ -12,6 +12,7 @@ from tocsin.runbook import (
     aftermath,
     checklists,
     communication,
+    contradictions,
     detection,
     document,
     escalation,
@@ -31,10 +32,10 @@ def read(text: str, *, file: str) -> Reading:
     parsed = document.parse(text)
     said: list[Finding] = tables.check(parsed)
     levels, doubts = severities.read(parsed)
-    said += doubts
+    said += doubts + contradictions.of_levels(parsed, levels, frozenset(found.line for found in doubts))
     defined = severities.scale(parsed, levels)
     rungs, doubts = escalation.read(parsed, defined)
-    said += doubts
+    said += doubts + contradictions.of_rungs(parsed, rungs)
     cadence, doubts = communication.cadence(parsed, defined)
     said += doubts
     worded, doubts = messages.read(parsed)

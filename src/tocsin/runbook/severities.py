@@ -28,8 +28,7 @@ def read(document: Document) -> tuple[tuple[Severity, ...], list[Finding]]:
     for form in _FORMS:
         found = form(document)
         if len({levels.key(level.name) for level in found}) >= 2:
-            kept, said = _checked(document, _timed(document, found))
-            return kept, said + _contradicted(document, kept, {finding.line for finding in said})
+            return _checked(document, _timed(document, found))
     return (), [findings.absent(findings.NO_SEVERITIES)]
 
 
@@ -88,45 +87,6 @@ def _checked(document: Document, found: list[Severity]) -> tuple[tuple[Severity,
         elif level.response is None:
             said.append(findings.at(findings.NO_RESPONSE_TIME, place, _untimed(level), _TIME_HINT))
     return tuple(kept.values()), said
-
-
-def _contradicted(document: Document, kept: tuple[Severity, ...], told: set[int]) -> list[Finding]:
-    """A finding for each place that states another response time for a level than its definition does."""
-    known = {levels.key(level.name): level for level in kept if level.response is not None}
-    spelling = scale(document, kept)
-    stated = list(answers.sources(document, spelling))
-    stated += [(level.name, level.response_text, level.line) for level in _in_headings(document)]
-    stated += _first_responses(document)
-    said: dict[tuple[int, str], Finding] = {}
-    for name, text, line in stated:
-        level, other = known.get(levels.key(spelling.spelled(name))), durations.parse(text)
-        if level is None or other in {None, level.response} or line == level.line or line in told:
-            continue
-        mine = (at for said_of, own, at in stated if own == level.response_text and _same(said_of, level, spelling))
-        used = f'in "{level.response_text}" by line {next(mine, level.line)}, which is used'
-        message = f'{level.name} is answered in "{text}" here and {used}'
-        place = (line, document.column(line, text))
-        said.setdefault((line, name), findings.at(findings.CONTRADICTED, place, message, _ONCE))
-    return list(said.values())
-
-
-def _same(name: str, level: Severity, spelling: levels.Scale) -> bool:
-    return levels.key(spelling.spelled(name)) == levels.key(level.name)
-
-
-def _first_responses(document: Document) -> list[tuple[str, str, int]]:
-    """(level, time, line) of the tables of escalation that say when somebody first responds."""
-    found = []
-    for section in document.sections:
-        for table in section.tables() if section.under(_ESCALATION) else ():
-            column = columns.find(table, r"^(?:initial |first )?response$")
-            if column is not None and re.search(columns.LEVEL, plain(table.header[0]).casefold()):
-                rows = ((levels.leading(row.cells[0]), columns.cell(row, column), row.line) for row in table.rows)
-                found += [(name, text, line) for name, text, line in rows if name]
-    return found
-
-
-_ONCE = "Say it in one place, and point to it from the other."
 
 
 def _is_range(text: str) -> bool:
@@ -214,7 +174,7 @@ def _response(text: str) -> timedelta | None:
     return durations.parse(mine[0]) if len(mine) == 1 else None
 
 
-def _in_headings(document: Document) -> list[Severity]:
+def in_headings(document: Document) -> list[Severity]:
     """One heading for each level under a heading about severities, its facts in labels or bullets below."""
     found = []
     for section in document.sections:
@@ -391,7 +351,7 @@ def _bullet(name: str, text: str, line: int, nested: list[str]) -> Severity:
 
 _FORMS = (
     _in_tables,
-    _in_headings,
+    in_headings,
     _in_bullets,
     _in_labels,
     _in_escalation,
