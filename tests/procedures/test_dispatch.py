@@ -84,6 +84,20 @@ async def test_a_runner_that_goes_on_speaking_keeps_its_job() -> None:
     await doing
 
 
+async def test_a_server_that_stops_waits_for_no_runner() -> None:
+    one = dispatch()
+    doing, id_ = await offered(one)
+    one.begin(Begin("s", (id_,)))
+    asking = asyncio.ensure_future(one.poll("near", Poll("s", 1, after=one._version)))
+    await asyncio.sleep(0)
+    one.close()
+    doing.cancel()
+    async with asyncio.timeout(2):
+        await asyncio.gather(asking, doing, return_exceptions=True)
+    assert asking.done()
+    assert doing.cancelled()
+
+
 async def test_only_its_own_session_is_heard_about_a_job() -> None:
     one, heard = dispatch(), list[str]()
     doing = asyncio.ensure_future(one.do(CHANGE, said=lambda _, text: heard.append(text)))

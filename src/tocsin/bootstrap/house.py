@@ -77,9 +77,15 @@ class House:
             asyncio.create_task(endlessly(job, self.troubles)) for job in (self.engine.run, *self.background)
         ]
 
+    def let_go(self) -> None:
+        """Lets everybody go who waits for news: viewers, and runners with an open question."""
+        self.core.stop_followers()
+        if self.dispatch is not None:
+            self.dispatch.close()
+
     async def stop(self) -> None:
         """Stops watching and turning; what was in hand is left to the next start."""
-        self.core.stop_followers()
+        self.let_go()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

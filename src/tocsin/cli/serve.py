@@ -79,7 +79,7 @@ async def run(house: House, listener: socket.socket, *, ready: Callable[[], None
     ready()
     warming = asyncio.create_task(asyncio.to_thread(compile_templates))  # the first page need not wait for it
     invited = asyncio.create_task(invite(house))
-    server.install_stop(house.core.stop_followers)
+    server.install_stop(house.let_go)
     try:
         await server.serve(sockets=[listener])
     finally:

@@ -82,6 +82,7 @@ class Dispatch:
         self._sessions: dict[str, _Session] = {}
         self._version = 0
         self._news = asyncio.Event()
+        self._closed = False
 
     # the server's side
 
@@ -141,8 +142,13 @@ class Dispatch:
         errand.stopped = True
         self._change()
         until = self._now() + (STOPPING_SECONDS if errand.job.what is What.RUN else 0.0)
-        while errand.ended is None and (left := until - self._now()) > 0:
+        while errand.ended is None and not self._closed and (left := until - self._now()) > 0:
             await _moved(errand, left)
+
+    def close(self) -> None:
+        """The server stops: open questions are answered at once, and nobody waits for runners that cannot say more."""
+        self._closed = True
+        self._change()
 
     # the runners' side
 
@@ -154,7 +160,7 @@ class Dispatch:
         self._wake_waiting()
         try:
             async with asyncio.timeout(POLL_SECONDS):
-                while self._version == asked.after:
+                while self._version == asked.after and not self._closed:
                     await self._news.wait()
                     await asyncio.sleep(GATHER_SECONDS)
         except TimeoutError:
