@@ -11,9 +11,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tocsin.engine.core import Core, Decision, new_id
-from tocsin.engine.intake import Receipt, Service, receive
+from tocsin.engine.intake import Receipt, receive
 from tocsin.engine.ledger import Ledger
 from tocsin.engine.records import AlertRecord
+from tocsin.engine.triage import Service, Triage
 from tocsin.incident import commands
 from tocsin.incident.alert import Alert, AlertStatus
 from tocsin.incident.errors import CommandError, TransitionError
@@ -31,9 +32,9 @@ class Held(Struct, frozen=True):
 class AlertDesk:
     """Every method is one transaction, durable when it returns."""
 
-    def __init__(self, core: Core, services: Sequence[Service]) -> None:
+    def __init__(self, core: Core, rules: Sequence[Service] | Triage) -> None:
         self._core = core
-        self._services = tuple(services)
+        self._triage = rules if isinstance(rules, Triage) else Triage(tuple(rules))
 
     async def find(self, fingerprint: str) -> Held | None:
         """The alert of that fingerprint; None when there never was one."""
@@ -49,7 +50,7 @@ class AlertDesk:
             if known.alert.status is AlertStatus.RESOLVED:
                 return Receipt(fingerprint, "repeated", _number(ledger, known))
             ended = replace(known.alert, status=AlertStatus.RESOLVED, ends_at=ledger.now)
-            return receive(ledger, ended, services=self._services, new_id=new_id())
+            return receive(ledger, ended, triage=self._triage, new_id=new_id())
 
         return await self._core.transact(stop)
 

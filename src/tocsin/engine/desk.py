@@ -12,7 +12,7 @@ from tocsin.diagnosis.walk import Position, walk
 from tocsin.engine.asking import Asked, Hindered, suggested
 from tocsin.engine.core import Committed, Core, Decision, new_id
 from tocsin.engine.errors import NotFound
-from tocsin.engine.intake import Receipt, Service, foresee, receive
+from tocsin.engine.intake import Receipt, foresee, receive
 from tocsin.engine.ledger import Ledger, is_number
 from tocsin.engine.live import News
 from tocsin.engine.ports import Cluster, NoCluster, Runner
@@ -20,6 +20,7 @@ from tocsin.engine.records import AlertRecord, Evidence
 from tocsin.engine.running import as_step, of_mitigation, refusals
 from tocsin.engine.signing import ApprovalTicket, Ticket
 from tocsin.engine.storage import Transaction
+from tocsin.engine.triage import Service, Triage
 from tocsin.incident import commands, library, mitigations
 from tocsin.incident import events as e
 from tocsin.incident.alert import Alert, AlertStatus
@@ -35,12 +36,21 @@ class Desk:
     """Every `ref` is an incident's id or number. Raises NotFound, TransitionError, CommandError, PermissionRefused."""
 
     def __init__(
-        self, core: Core, runner: Runner, services: Sequence[Service], *, cluster: Cluster | None = None
-    ) -> None:  # fmt: skip
+        self,
+        core: Core,
+        runner: Runner,
+        rules: Sequence[Service] | Triage,
+        *,
+        cluster: Cluster | None = None,
+    ) -> None:
         self.core = core
         self._runner = runner
         self._cluster = cluster or NoCluster()
-        self.services = tuple(services)
+        self.triage = rules if isinstance(rules, Triage) else Triage(tuple(rules))
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        return self.triage.services
 
     @property
     def policy(self) -> Policy:
@@ -56,7 +66,7 @@ class Desk:
         """What came of each alert, once all of them are durable."""
 
         def take(ledger: Ledger) -> list[Receipt]:
-            return [receive(ledger, a, services=self.services, new_id=new_id()) for a in alerts]
+            return [receive(ledger, a, triage=self.triage, new_id=new_id()) for a in alerts]
 
         receipts = await self.core.transact(take, foresee=self._foresee, about=alerts)
         for outcome, times in Counter(receipt.outcome for receipt in receipts).items():
@@ -64,7 +74,7 @@ class Desk:
         return receipts
 
     def _foresee(self, tx: Transaction, bodies: Sequence[Sequence[Alert]]) -> None:
-        foresee(tx, [alert for body in bodies for alert in body], self.services)
+        foresee(tx, [alert for body in bodies for alert in body], self.triage)
 
     async def declare(
         self, actor: Actor, *, title: str, severity: str | None = None, summary: str = "", service: str = ""

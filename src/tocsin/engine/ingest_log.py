@@ -330,7 +330,7 @@ class Spooled(Direct, Generic[R]):
             if (ledger.tx.setting(self._setting) or "") != before:
                 raise _Moved
             for alert in alerts:
-                receive(ledger, alert, services=self.desk.services, new_id=new_id())
+                receive(ledger, alert, triage=self.desk.triage, new_id=new_id())
             for one in arrived:
                 _write(ledger, one.notes)
             ledger.tx.put_setting(self._setting, place)
@@ -346,7 +346,7 @@ class Spooled(Direct, Generic[R]):
             self.desk.core.meters.spool("drained", len(alerts))
 
     def _foresee(self, tx: Transaction, bodies: Sequence[Sequence[Alert]]) -> None:
-        foresee(tx, [alert for body in bodies for alert in body], self.desk.services)
+        foresee(tx, [alert for body in bodies for alert in body], self.desk.triage)
 
     @property
     def _setting(self) -> str:

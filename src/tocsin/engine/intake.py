@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -12,24 +12,18 @@ from tocsin.engine.joining import REPORT, joined, reported_again
 from tocsin.engine.ledger import Ledger
 from tocsin.engine.records import AlertRecord
 from tocsin.engine.storage import Transaction
+from tocsin.engine.triage import Service as Service
+from tocsin.engine.triage import Triage
+from tocsin.engine.triage import service_of as service_of
 from tocsin.incident import commands
 from tocsin.incident.alert import Alert, AlertStatus, group_signal
 from tocsin.incident.policy import TOCSIN, Context
 from tocsin.incident.state import Incident
 
 
-class Service(Struct, frozen=True):
-    """A configured service: an alert whose labels hold all of `match` is about it."""
-
-    name: str
-    match: Mapping[str, str]
-
-    def matches(self, labels: Mapping[str, str]) -> bool:
-        return bool(self.match) and all(labels.get(k) == v for k, v in self.match.items())
-
-
 class Receipt(Struct, frozen=True):
-    """What came of one alert: `opened`, `attached`, `resolved`, `repeated`, `stale` or `recorded` (no incident)."""
+    """What came of one alert: `opened`, `attached`, `resolved`, `repeated`, `stale`, `held` (back, see `Alert.held`) or
+    `recorded` (no incident)."""
 
     fingerprint: str
     outcome: str
@@ -45,29 +39,19 @@ def flaps(alert: Alert, now: datetime) -> bool:
     return len(alert.began) >= FLAPS and now - alert.began[-1] < QUIET
 
 
-def service_of(alert: Alert, services: Sequence[Service]) -> str:
-    """What it is about: a configured service, else its label `service` or `job`, else the alert's name.
-
-    What people report without naming a service is about nothing we can name: it is empty then.
-    """
-    labels = alert.labels
-    named = next((s.name for s in services if s.matches(labels)), None)
-    return named or labels.get("service") or labels.get("job") or ("" if alert.source == REPORT else alert.name)
-
-
-def foresee(tx: Transaction, alerts: Sequence[Alert], services: Sequence[Service]) -> None:
+def foresee(tx: Transaction, alerts: Sequence[Alert], triage: Triage) -> None:
     """Reads ahead, in four statements, what taking in these alerts will ask for."""
     tx.foresee({a.fingerprint for a in alerts})
     moving = [a for a in alerts if _told_apart(tx.alert(a.fingerprint), a) == "new"]
     if not moving:
         return
     tx.foresee({told for a in moving if (told := group_signal(a))})
-    tx.foresee_services({service_of(a, services) for a in moving})
+    tx.foresee_services({triage.service_of(a) for a in moving})
     known = (tx.alert(a.fingerprint) for a in moving)
     tx.foresee_incidents({k.incident_id for k in known if k is not None and k.incident_id})
 
 
-def receive(ledger: Ledger, alert: Alert, *, services: Sequence[Service], new_id: str) -> Receipt:
+def receive(ledger: Ledger, alert: Alert, *, triage: Triage, new_id: str) -> Receipt:
     """Takes in one alert. A copy, resent or sent by a second peer, changes nothing but when it was last seen."""
     known = ledger.tx.alert(alert.fingerprint)
     outcome = _told_apart(known, alert)
@@ -75,7 +59,7 @@ def receive(ledger: Ledger, alert: Alert, *, services: Sequence[Service], new_id
         outcome = "new"
     if outcome in ("repeated", "stale"):
         if known is not None and outcome == "repeated":
-            kept = replace(alert, starts_at=known.alert.starts_at, began=known.alert.began)
+            kept = replace(alert, starts_at=known.alert.starts_at, began=known.alert.began, held=known.alert.held)
             ledger.tx.put_alert(replace(known, alert=kept, last_seen_at=ledger.now), new=False)
             if alert.source == REPORT and known.incident_id is not None:
                 reported_again(ledger, ledger.get(known.incident_id), alert)
@@ -83,7 +67,7 @@ def receive(ledger: Ledger, alert: Alert, *, services: Sequence[Service], new_id
         return Receipt(alert.fingerprint, outcome, number)
     if alert.status is AlertStatus.RESOLVED:
         return _stopped(ledger, known, alert)
-    return _fired(ledger, known, alert, services=services, new_id=new_id)
+    return _fired(ledger, known, alert, triage=triage, new_id=new_id)
 
 
 def _told_apart(known: AlertRecord | None, alert: Alert) -> str:
@@ -114,18 +98,20 @@ def _began_again_after_the_end(ledger: Ledger, known: AlertRecord | None, alert:
     return head is not None and head.over
 
 
-def _fired(
-    ledger: Ledger, known: AlertRecord | None, alert: Alert, *, services: Sequence[Service], new_id: str
-) -> Receipt:
+def _fired(ledger: Ledger, known: AlertRecord | None, alert: Alert, *, triage: Triage, new_id: str) -> Receipt:
     flapped = known is not None and flaps(known.alert, ledger.now)
     alert = replace(alert, began=_beginnings(known, ledger.now))
-    service = service_of(alert, services)
-    policy = ledger.policies.current
-    suggested = policy.severity_for(alert.labels)
+    service = triage.service_of(alert)
+    suggested = triage.severity_of(alert, ledger.policies.current)
+    if suggested and not _of_an_open_incident(ledger, known):
+        held = triage.held(ledger.tx, alert, ledger.now)
+        if held:
+            _keep(ledger, known, replace(alert, held=held), None)
+            return Receipt(alert.fingerprint, "held")
     incident = (ledger.open_incident_of(service) or joined(ledger, alert)) if suggested else None
     outcome = "attached" if incident else "opened"
     if suggested and incident is None:
-        incident = _open(ledger, alert, service=service, suggested=suggested, new_id=new_id)
+        incident = _open(ledger, alert, triage=triage, suggested=suggested, new_id=new_id)
     _keep(ledger, known, alert, incident)
     if incident is None:
         return Receipt(alert.fingerprint, "recorded")
@@ -141,15 +127,32 @@ def _fired(
     return Receipt(alert.fingerprint, outcome, incident.number)
 
 
-def _open(ledger: Ledger, alert: Alert, *, service: str, suggested: tuple[str, str], new_id: str) -> Incident:
+def let_go(ledger: Ledger, record: AlertRecord, *, triage: Triage, new_id: str) -> Receipt:
+    """Takes in an alert that was held back, as if it began now: held again, put to an incident, or the first of one."""
+    known = replace(record, alert=replace(record.alert, held=""))
+    if known.alert.status is not AlertStatus.FIRING or known.incident_id is not None:
+        _keep(ledger, known, known.alert, ledger.get(known.incident_id) if known.incident_id else None)
+        return Receipt(known.alert.fingerprint, "recorded")
+    return _fired(ledger, known, known.alert, triage=triage, new_id=new_id)
+
+
+def _of_an_open_incident(ledger: Ledger, known: AlertRecord | None) -> bool:
+    """An alert that an open incident has already goes on being its, whatever would hold back a new one."""
+    head = ledger.tx.head(known.incident_id) if known and known.incident_id else None
+    return head is not None and not head.over
+
+
+def _open(ledger: Ledger, alert: Alert, *, triage: Triage, suggested: tuple[str, str], new_id: str) -> Incident:
     severity, why = suggested
+    route = triage.route_of(alert)
     said = commands.opened(
         Context(ledger.now, TOCSIN, ledger.policies.current),
         title=alert.summary,
         severity=severity,
         severity_reason=f"suggested: {why}",
-        service=service,
+        service=triage.service_of(alert),
         source=alert.source,
+        first_role=route.role if route else "",
         summary=alert.annotations.get("impact", ""),
     )
     return ledger.open(new_id, said, actor=alert.source)

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from tocsin.engine.ledger import Ledger
+from tocsin.engine.triage import REPORT as REPORT
 from tocsin.incident import events as e
 from tocsin.incident.alert import Alert, AlertStatus, group_signal, named_by
 from tocsin.incident.likeness import alike
 from tocsin.incident.state import Incident
 
-REPORT = "report"
-"""The source of what people report."""
 WITHIN = timedelta(minutes=30)
 """A report so long after the last one of a like text is of another trouble."""
 NEWEST = 50

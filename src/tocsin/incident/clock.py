@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from tocsin.incident import events as e
-from tocsin.incident.deadlines import Deadline, Kind, deadlines, open_rungs, rung_key
+from tocsin.incident.deadlines import Deadline, Kind, deadlines, first_role, open_rungs, rung_key
 from tocsin.incident.paging import inform_rung, page_rung
 from tocsin.incident.policy import Context
 from tocsin.incident.state import Incident, Status
@@ -62,7 +62,7 @@ def _contact(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Ev
 
 def _update(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Event, ...]:
     named = ctx.policy.roster.named(incident.commander) if incident.commander else None
-    holders = (named,) if named else ctx.policy.roster.holders(ctx.policy.first_role(incident.severity), ctx.at)
+    holders = (named,) if named else ctx.policy.roster.holders(first_role(incident, ctx.policy), ctx.at)
     return (e.UpdateReminded(deadline.due_at, tuple(p.id for p in holders)),)
 
 

@@ -30,15 +30,24 @@ Events = tuple[e.Event, ...]
 
 
 def opened(
-    ctx: Context, *, title: str, severity: str, severity_reason: str, service: str, source: str, summary: str = ""
-) -> e.Opened:  # fmt: skip
+    ctx: Context,
+    *,
+    title: str,
+    severity: str,
+    severity_reason: str,
+    service: str,
+    source: str,
+    summary: str = "",
+    first_role: str = "",
+) -> e.Opened:
     """The first event of an incident. Raises CommandError for a severity that the runbook does not define."""
     _known_severity(ctx, severity)
     if not title.strip():
         raise CommandError("an incident needs a title", {"title": "must not be empty"})
     title = " ".join(title.split())[:300]
     linked = tuple(document.digest for document in ctx.policy.linked)
-    return e.Opened(title, severity, severity_reason, service, source, ctx.policy.runbook.digest, summary, linked)
+    digest = ctx.policy.runbook.digest
+    return e.Opened(title, severity, severity_reason, service, source, digest, summary, linked, first_role)
 
 
 def first_moves(incident: Incident, ctx: Context) -> Events:

@@ -87,6 +87,11 @@ def _rung_name(after: timedelta | None, to: str) -> str:
     return f"rung:{seconds}:{to}"
 
 
+def first_role(incident: Incident, policy: Policy) -> str:
+    """Who is paged when it opens: as its route says, else as the policy does."""
+    return incident.first_role or policy.first_role(incident.severity)
+
+
 def opened_key(incident: Incident) -> str:
     return _generation(incident, "opened")
 
@@ -103,6 +108,8 @@ def open_rungs(incident: Incident, policy: Policy) -> tuple[Rung, ...]:
     """
     done = done_keys(incident)
     at_once = {p.role.casefold() for p in incident.pages if p.key == opened_key(incident)}
+    if at_once and incident.first_role:  # paged in the place of the policy's first
+        at_once.add(policy.first_role(incident.severity).casefold())
     return tuple(
         r
         for r in policy.rungs(incident.severity)
@@ -121,7 +128,7 @@ def _acknowledge(incident: Incident, policy: Policy) -> Iterator[Deadline]:
             Kind.ACKNOWLEDGE,
             due,
             f"acknowledge ({incident.severity})",
-            policy.first_role(incident.severity),
+            first_role(incident, policy),
             "acknowledge",
         )
 

@@ -24,7 +24,7 @@ class _Event(Struct, frozen=True, tag_field="type", omit_defaults=True):
 
 class Opened(_Event, frozen=True, tag="Opened"):
     """`runbook` is the digest of the document in force, `linked` those of the documents it links to; the incident keeps
-    them until re-read on purpose."""
+    them until re-read on purpose. `first_role` is paged first when a route of the settings says so."""
 
     title: str
     severity: str
@@ -34,6 +34,7 @@ class Opened(_Event, frozen=True, tag="Opened"):
     runbook: str
     summary: str = ""
     linked: tuple[str, ...] = ()
+    first_role: str = ""
 
 
 class AlertFired(_Event, frozen=True, tag="AlertFired"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tocsin.incident import events as e
-from tocsin.incident.deadlines import open_rungs, opened_key, rung_key
+from tocsin.incident.deadlines import first_role, open_rungs, opened_key, rung_key
 from tocsin.incident.policy import Context
 from tocsin.incident.state import Incident, Status
 from tocsin.oncall.roster import Person
@@ -16,7 +16,7 @@ NOBODY = "nobody holds this role now"
 
 def page_first(incident: Incident, ctx: Context) -> tuple[e.Event, ...]:
     """The page owed when an incident opens: the flow's first role, or the next rung at once when nobody holds it."""
-    role = ctx.policy.first_role(incident.severity)
+    role = first_role(incident, ctx.policy)
     found = _page(incident, ctx, role, key=opened_key(incident), cause="the incident opened")
     if found:
         return found

@@ -206,6 +206,7 @@ class Incident(Struct, frozen=True):
     resolve_requested_by: str | None = None
     action_items: tuple[ActionItem, ...] = ()
     reminded: tuple[str, ...] = ()
+    first_role: str = ""
 
     @property
     def commander(self) -> str | None:

@@ -82,6 +82,7 @@ def alert_row(record: AlertRecord) -> Values:
         "first_seen_at": to_db(record.first_seen_at),
         "last_seen_at": to_db(record.last_seen_at),
         "data": json(a),
+        "held": a.held,
     }
 
 

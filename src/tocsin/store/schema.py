@@ -68,7 +68,13 @@ alert = Table(
     Column("first_seen_at", BigInteger, nullable=False),
     Column("last_seen_at", BigInteger, nullable=False),
     Column("data", Text, nullable=False),
+    Column("held", Text, nullable=False, server_default=""),
 )
+HELD = "held <> ''"
+"""Written out in a query, word for word, like `ALIVE`: the alerts that something holds back."""
+Index("alert_held", alert.c.held, sqlite_where=text(HELD), postgresql_where=text(HELD))
+FIRING = "status = 'firing'"
+Index("alert_firing", alert.c.name, sqlite_where=text(FIRING), postgresql_where=text(FIRING))
 Index("alert_incident", alert.c.incident_id, alert.c.first_seen_at)
 
 work = Table(
@@ -163,3 +169,13 @@ replica = Table(
     Column("started_at", BigInteger, nullable=False),
     Column("beat_at", BigInteger, nullable=False),
 )
+
+silence = Table(
+    "silence",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("ends_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("data", Text, nullable=False),
+)
+Index("silence_ends", silence.c.ends_at)

@@ -24,6 +24,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    text,
     tuple_,
     union_all,
     update,
@@ -40,6 +41,7 @@ from tocsin.store import schema as t
 from tocsin.store.errors import NewerVersion, StoreUnavailable, reason
 from tocsin.store.keeping import Keeping
 from tocsin.store.replicas import Replicas
+from tocsin.store.silences import Silences, Wanted
 from tocsin.store.staging import Due, Finished, Layer
 from tocsin.store.times import from_db, to_db
 from tocsin.store.upkeep import Upkeep
@@ -51,11 +53,13 @@ _OURS = t.incident.c.rev <= rows.REV
 _NEWER = "newer"
 _STATE = case((_OURS, t.incident.c.state), else_=_NEWER).label("state")
 """An incident's state for who may write it: one that a newer version has written is not ours to go on with."""
+MOST_FIRING = 5000
+"""So many firing alerts of one name are looked through for those that inhibit others."""
 TOGETHER = 100
 """So many messages share one hand-over at most."""
 
 
-class Tx(Keeping, Replicas, Upkeep):
+class Tx(Keeping, Replicas, Silences, Upkeep):
     """One transaction on one connection; `writing` stages, and the caller ends with `flush`."""
 
     def __init__(self, connection: Connection, *, writing: bool = False) -> None:
@@ -72,6 +76,8 @@ class Tx(Keeping, Replicas, Upkeep):
         self._open_of: dict[str, tuple[str, ...]] = {}
         self._leases: dict[int, str | None] = {}
         self._highest: int | None = None
+        self._silences = None
+        self._firing: dict[tuple[int, str], tuple[Wanted, dict[str, None]]] = {}
 
     # staging
 
@@ -318,6 +324,26 @@ class Tx(Keeping, Replicas, Upkeep):
         layer.alerts[record.alert.fingerprint] = record
         if new:
             layer.first_seen[record.alert.fingerprint] = None
+        if self._firing:
+            self._also_fires(record)
+
+    def _also_fires(self, record: AlertRecord) -> None:
+        for (_, name), (wanted, found) in self._firing.items():
+            if name == record.alert.name and wanted(record.alert):
+                found[record.alert.fingerprint] = None
+
+    def firing(self, name: str, key: int, wanted: Wanted) -> list[str]:
+        """The fingerprints of alerts of that name that `wanted` takes, which fired when they were last read: ask for
+        each again. `key` tells one `wanted` from others; read once in a transaction that writes."""
+        if (key, name) not in self._firing:
+            c = t.alert.c
+            firing = select(t.alert).where(c.name == name, text(t.FIRING)).limit(MOST_FIRING)
+            records = [rows.alert(row) for row in self._c.execute(firing)]
+            records += [record for layer in self._layers for record in layer.alerts.values()]
+            fits = (r.alert for r in records if r.alert.name == name and wanted(r.alert))
+            self._firing[(key, name)] = (wanted, {alert.fingerprint: None for alert in fits})
+            self.foresee(self._firing[(key, name)][1])
+        return list(self._firing[(key, name)][1])
 
     def alerts(
         self,

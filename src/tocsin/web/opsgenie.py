@@ -63,7 +63,7 @@ class Call:
     def alerts(self) -> AlertDesk:
         """Raises Unavailable while alerts wait that came before: what is asked may be about one of them."""
         self.house.ingest.settled()
-        return AlertDesk(self.house.core, self.house.desk.services)
+        return AlertDesk(self.house.core, self.house.desk.triage)
 
     @property
     def now(self) -> datetime:

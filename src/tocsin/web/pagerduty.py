@@ -76,7 +76,7 @@ async def _carry_out(house: House, event: Event) -> None:
         await hand_over(house, [event.alert])
         return
     house.ingest.settled()  # it may be about an alert that is not taken in yet
-    alerts = AlertDesk(house.core, house.desk.services)
+    alerts = AlertDesk(house.core, house.desk.triage)
     if event.action is Action.ACKNOWLEDGE:
         await alerts.acknowledge(event.fingerprint, Actor(event.actor), via=pagerduty.SOURCE)
     else:
