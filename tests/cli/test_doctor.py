@@ -188,6 +188,20 @@ def test_the_status_pages_folder_must_be_writable(examine: Examine, tmp_path: Pa
         assert examine()[0] == expected
 
 
+@pytest.mark.parametrize(
+    ("table", "what"), [('[ingest]\nspool = "{}"\n', "spool"), ('[backup]\nfolder = "{}"\n', "backup")]
+)
+def test_the_folders_of_spool_and_backups_must_be_writable(
+    examine: Examine, tmp_path: Path, table: str, what: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    good = table.format(tmp_path / "folder")
+    assert f"ok    {what}" in examine(good)[1]
+    code, said = examine(table.format(tmp_path / "file" / "folder"), without=good)
+    assert code == 1
+    assert f"FAIL  {what}" in said
+
+
 def test_a_tool_that_is_missing_is_named_with_its_line(examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     code, said = examine()

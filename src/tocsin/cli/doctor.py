@@ -62,7 +62,9 @@ def _checks(config: Path | None, database: str | None) -> Iterator[Check]:
     yield from _reachable(settings)
     yield from _calendars(settings)
     yield from _exposure(settings)
-    yield from _status_page(settings)
+    yield from _writable("status page", settings.status_page.publish)
+    yield from _writable("spool", settings.ingest.spool)
+    yield from _writable("backup", settings.backup.folder)
 
 
 def _read(settings: Settings) -> Reading | Check:
@@ -178,11 +180,10 @@ def _exposure(settings: Settings) -> Iterable[Check]:
     return (warn("alerts", f'{said}: set [sources.alerts] token = "env:TOCSIN_ALERT_TOKEN"'),)
 
 
-def _status_page(settings: Settings) -> Iterable[Check]:
-    folder = settings.status_page.publish
+def _writable(what: str, folder: Path | None) -> Iterable[Check]:
     if folder is None:
         return ()
     nearest = next(p for p in (folder, *folder.parents) if p.exists())
     if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
-        return (ok("status page", f"{folder} can be written"),)
-    return (fail("status page", f"{folder} cannot be written: mkdir -p {folder} and let Tocsin's user write there"),)
+        return (ok(what, f"{folder} can be written"),)
+    return (fail(what, f"{folder} cannot be written: mkdir -p {folder} and let Tocsin's user write there"),)
