@@ -24,6 +24,7 @@ from tocsin.cli.drill_score import Score, as_json, card, summary
 from tocsin.cli.logs import set_up_logs
 from tocsin.cli.serve import PortTaken, greet, listen
 from tocsin.config import Settings, SettingsError
+from tocsin.incident.policy import Role
 from tocsin.lab.apps.database import programs
 from tocsin.lab.errors import LabError
 from tocsin.lab.production import Production
@@ -143,6 +144,16 @@ async def _drill(folder: Path, listener: socket.socket, scenario: Scenario, wish
         return await _respond(here, scenario, wish)
 
 
+async def _invite(here: Beside, scenario: Scenario) -> None:
+    """Tell a person how to come in: the drill's own token would keep the server from doing so itself."""
+    secret = await here.house.credentials.invite("Ana", Role.COMMANDER)
+    print(
+        f"\nDrill {scenario.name}: something will go wrong. You are Ana, who is on call. Sign in with this link:\n"
+        f"  {here.url}/signin?once={secret}\nRespond until the incident is resolved; Ctrl-C ends the drill.\n",
+        flush=True,
+    )
+
+
 async def _break(here: Beside, scenario: Scenario) -> None:
     for step in scenario.steps:
         await asyncio.sleep(step.after)
@@ -158,7 +169,7 @@ async def _respond(here: Beside, scenario: Scenario, wish: Run) -> Score:
             async with asyncio.timeout(scenario.limit + 60):
                 await responder.respond()
         else:
-            print(f"\nDrill: {scenario.name}. Respond to it; Ctrl-C ends it.\n", flush=True)
+            await _invite(here, scenario)
             await responder.watch(seconds=ENDED_S)
     except StoryError as exc:
         problem = str(exc)

@@ -32,6 +32,8 @@ app.add_typer(database, name="db")
 app.add_typer(drills, name="drill")
 respond.register(app)
 
+silences = typer.Typer(help="Silences: alerts that are to page nobody for a while.", no_args_is_help=True)
+app.add_typer(silences, name="silence")
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The settings file.", envvar="TOCSIN_CONFIG")]
 DatabaseOption = Annotated[str | None, typer.Option("--database", help="The database, e.g. sqlite:///tocsin.db.")]
 
@@ -154,7 +156,7 @@ def drill_run(
         list[str], typer.Argument(help="Drills, as `list` names them; `all` for every one with its twin.")
     ],
     auto: Annotated[bool, typer.Option("--auto", help="Play the responder too, with approvals given.")] = False,
-    slow: Annotated[bool, typer.Option("--slow", help="The runbook's minutes stay minutes.")] = False,
+    slow: Annotated[bool, typer.Option("--slow", help="With --auto too the runbook's minutes stay minutes.")] = False,
     port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free one.", min=0, max=65535)] = 0,
     keep: Annotated[Path, typer.Option(help="Folder for the postmortems.")] = Path("drills"),
     jobs: Annotated[int, typer.Option(help="How many at a time.", min=1, max=8)] = 1,
@@ -163,7 +165,7 @@ def drill_run(
     """Break the practice production, time the responder, print a score card, keep the postmortem."""
     from tocsin.cli.drill import Run, run
 
-    raise typer.Exit(run(names, Run(auto=auto, fast=not slow, port=port, keep=keep, as_json=json, jobs=jobs)))
+    raise typer.Exit(run(names, Run(auto=auto, fast=auto and not slow, port=port, keep=keep, as_json=json, jobs=jobs)))
 
 
 @app.command()
@@ -176,6 +178,43 @@ def oncall(
     from tocsin.cli.oncall import oncall as run
 
     raise typer.Exit(run(config, at=at, as_json=json))
+
+
+@silences.command("add")
+def silence_add(
+    matchers: Annotated[list[str], typer.Argument(help="Like 'service=\"backend\"'; all of them must match.")],
+    length: Annotated[str, typer.Option("--for", help="How long, e.g. 2h.")],
+    because: Annotated[str, typer.Option("--because", help="Why; shown beside it.")],
+    starts_in: Annotated[str, typer.Option("--in", help="Begins so long from now; now when absent.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="Print the server's JSON.")] = False,
+) -> None:
+    """Silence alerts: recorded, but nobody is paged before it ends."""
+    from tocsin.cli import silences as run
+
+    code = run.add(matchers, length=length, starts_in=starts_in, comment=because, as_json=json)
+    raise typer.Exit(code)
+
+
+@silences.command("list")
+def silence_list(
+    every: Annotated[bool, typer.Option("--all", help="Those that are over too.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the server's JSON.")] = False,
+) -> None:
+    """List the silences and maintenance windows."""
+    from tocsin.cli import silences as run
+
+    raise typer.Exit(run.listing(every=every, as_json=json))
+
+
+@silences.command("expire")
+def silence_expire(
+    silence: Annotated[str, typer.Argument(help="Its id.")],
+    json: Annotated[bool, typer.Option("--json", help="Print the server's JSON.")] = False,
+) -> None:
+    """End a silence now; what still fires pages then."""
+    from tocsin.cli import silences as run
+
+    raise typer.Exit(run.expire(silence, as_json=json))
 
 
 @app.command("signals")
