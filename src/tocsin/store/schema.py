@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    literal_column,
+    text,
+)
 
 metadata = MetaData()
 _REWRITTEN = {"fillfactor": 80, "autovacuum_vacuum_scale_factor": 0.01}
 """For rows that change often, on PostgreSQL: room to change in place, and dead ones cleared away soon."""
 _Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER PRIMARY KEY
+
+PENDING: ColumnElement[str] = literal_column("'pending'")
+LEASED: ColumnElement[str] = literal_column("'leased'")
+"""The states of open work, as words of a statement: an index over some of the rows serves no value bound later."""
 
 incident = Table(
     "incident",
