@@ -97,13 +97,15 @@ class Store:
 
     def close(self) -> None:
         """Finishes what was submitted, gives what is still in hand to the other replicas, lets go of the database."""
-        if self._presence is not None:
-            self._presence.leave()
-            with suppress(StoreUnavailable, TimeoutError, CancelledError):
-                self._bury(self.replica).result(timeout=GOODBYE_SECONDS)
-            self._presence.stop()
-        self._writer.close()
-        self._let_go()
+        try:
+            if self._presence is not None:
+                self._presence.leave()
+                with suppress(StoreUnavailable, TimeoutError, CancelledError):
+                    self._bury(self.replica).result(timeout=GOODBYE_SECONDS)
+                self._presence.stop()
+        finally:
+            self._writer.close()
+            self._let_go()
 
     def _bury(self, replica: str) -> Future[int]:
         return self.write(lambda tx: tx.bury(replica, self.clock.now()))
