@@ -17,6 +17,7 @@ from tocsin.bootstrap.house import House
 from tocsin.bootstrap.living import LiveCheck
 from tocsin.bootstrap.operating import spooled, upkeep
 from tocsin.bootstrap.reloading import Reloading
+from tocsin.bootstrap.triage import triage
 from tocsin.bootstrap.watchers import watchers
 from tocsin.channels.console import Console
 from tocsin.channels.email import Email
@@ -27,7 +28,6 @@ from tocsin.engine.core import Core
 from tocsin.engine.credentials import Credentials
 from tocsin.engine.desk import Desk
 from tocsin.engine.following import Following
-from tocsin.engine.intake import Service
 from tocsin.engine.loop import Engine
 from tocsin.engine.policies import Policies
 from tocsin.engine.ports import Channel, Clock
@@ -63,8 +63,7 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
     dispatch = dispatching(settings, core)
     runner, cluster = hands(settings, dispatch, clock=clock, prometheus=prometheus)
     seen = witness(settings, edition.reading.runbook.environment, prometheus=prometheus, now=clock.now)
-    services = [Service(name, dict(s.match)) for name, s in settings.services.items()]
-    desk = Desk(core, runner, services, cluster=Examined(cluster, seen) if seen else cluster)
+    desk = Desk(core, runner, triage(settings), cluster=Examined(cluster, seen) if seen else cluster)
     engine = Engine(
         core,
         Sender(core, channels, signer, owner=owner),

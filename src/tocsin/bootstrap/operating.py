@@ -14,6 +14,7 @@ from tocsin.config import Settings, SettingsError
 from tocsin.engine.auditor import Auditor
 from tocsin.engine.desk import Desk
 from tocsin.engine.ingest_log import OnTrouble, Spooled
+from tocsin.engine.releasing import Releaser
 from tocsin.engine.trimming import Trimmer
 from tocsin.store.backup import embedded, newest, scheduled
 from tocsin.store.errors import StoreError
@@ -42,6 +43,7 @@ def upkeep(house: House, on_trouble: OnTrouble) -> list[Background]:
     evidence, work = _days(settings.retention.evidence_days), _days(settings.retention.work_days)
     found: list[Background] = [
         Auditor(core, wake=engine.wake, on_trouble=on_trouble).run,
+        Releaser(core, house.desk.triage, wake=engine.wake, on_trouble=on_trouble).run,
         Trimmer(core, evidence=evidence, work=work).run,
     ]
     if house.spooled is not None:

@@ -103,6 +103,10 @@ class Client:
         said = {k: v for k, v in (body or {}).items() if v is not None and v != ""}
         return self._send("POST", path, json=said, headers={"Idempotency-Key": str(uuid4())})
 
+    def delete(self, path: str) -> Answer:
+        """Takes back what stands at `path`. Raises ServerError."""
+        return self._send("DELETE", path)
+
     def events(self, path: str) -> Iterator[tuple[str, bytes]]:
         """(event, data) of a stream of the server's, as they come, until it ends. Raises ServerError."""
         try:

@@ -19,7 +19,7 @@ _CHANNELS = ("console", "email", "slack", "webhook")
 def check_against(settings: Settings, runbook: Runbook) -> tuple[str, ...]:
     """Every disagreement, in the order of the settings file: place, what, remedy. Empty when all is well."""
     found = [*_levels(settings, runbook), *_unheld(settings, runbook), *_holders(settings)]
-    found += [*_schedules(settings), *_ways(settings)]
+    found += [*_schedules(settings), *_ways(settings), *_routes(settings, runbook)]
     place = settings.origin
     ordered = sorted(found, key=lambda problem: place.lines.of(problem[0]))
     return tuple(dict.fromkeys(f"{place.place(path)} {text}" for path, text in ordered))
@@ -96,3 +96,15 @@ def _ways(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
             else:
                 text = f'no channel "{rule.via}": {did_you_mean(rule.via, [*_CHANNELS, PUSH])}'
             yield ("people", name, "notify", place, "via"), f"notify[{place + 1}].via: {text}"
+
+
+def _routes(settings: Settings, runbook: Runbook) -> Iterator[tuple[KeyPath, str]]:
+    names = [s.name for s in runbook.severities]
+    held = {role.casefold() for role in settings.roles}
+    for place, route in enumerate(settings.routes):
+        if route.severity and route.severity not in names:
+            text = f'severity: the runbook has no severity "{route.severity}": known are {", ".join(names)}'
+            yield ("routes", place, "severity"), text
+        if route.role and EVERY_OTHER not in held and route.role.casefold() not in held:
+            remedy = did_you_mean(route.role, list(settings.roles))
+            yield ("routes", place, "role"), f'role: nobody holds "{route.role}": {remedy}'

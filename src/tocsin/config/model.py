@@ -28,8 +28,9 @@ from tocsin.config.scalars import (
     Secret,
     wrong,
 )
-from tocsin.config.sources import Sources
+from tocsin.config.sources import Sources, unlike
 from tocsin.config.table import Table
+from tocsin.config.triage import Inhibit, Maintenance, Route
 from tocsin.incident.policy import AfterAcknowledge, Role
 
 _SHORTEST_LEASE = timedelta(seconds=5)
@@ -174,6 +175,9 @@ class Settings(Table):
     people: Mapping[Name, PersonTable] = {}
     schedules: Mapping[Name, ScheduleTable] = {}
     services: Mapping[Name, Service] = {}
+    routes: tuple[Route, ...] = ()
+    maintenance: Annotated[tuple[Maintenance, ...], AfterValidator(unlike)] = ()
+    inhibit: tuple[Inhibit, ...] = ()
     sources: Sources = Sources()
     channels: Channels = Channels()
     acknowledge: Acknowledge = Acknowledge()

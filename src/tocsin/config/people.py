@@ -23,6 +23,9 @@ def _timezone(value: str) -> str:
     return value
 
 
+Timezone = Annotated[Name, AfterValidator(_timezone)]
+
+
 class NotifyRule(Table):
     """`after` a page, also use channel `via`; "push" is any channel that reaches the person."""
 

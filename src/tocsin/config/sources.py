@@ -81,7 +81,7 @@ class _Named(Protocol):
 _Entry = TypeVar("_Entry", bound=_Named)
 
 
-def _unlike(entries: tuple[_Entry, ...]) -> tuple[_Entry, ...]:
+def unlike(entries: tuple[_Entry, ...]) -> tuple[_Entry, ...]:
     twice = [name for name, count in Counter(e.name for e in entries).items() if count > 1]
     if twice:
         raise wrong(f'has two entries named "{twice[0]}": give each its own name')
@@ -90,7 +90,7 @@ def _unlike(entries: tuple[_Entry, ...]) -> tuple[_Entry, ...]:
 
 class Prometheus(Table):
     url: HttpUrl
-    rules: Annotated[tuple[PrometheusRule, ...], AfterValidator(_unlike)] = ()
+    rules: Annotated[tuple[PrometheusRule, ...], AfterValidator(unlike)] = ()
 
 
 class InboundAlerts(Table):
@@ -111,10 +111,10 @@ class Sources(Table):
     syslog: Syslog | None = None
     email: EmailIn | None = None
     sns: Sns = Sns()
-    probes: Annotated[tuple[Probe, ...], AfterValidator(_unlike)] = ()
-    logs: Annotated[tuple[LogWatch, ...], AfterValidator(_unlike)] = ()
-    heartbeats: Annotated[tuple[Heartbeat, ...], AfterValidator(_unlike)] = ()
-    mappings: Annotated[tuple[AlertMapping, ...], AfterValidator(_unlike)] = ()
+    probes: Annotated[tuple[Probe, ...], AfterValidator(unlike)] = ()
+    logs: Annotated[tuple[LogWatch, ...], AfterValidator(unlike)] = ()
+    heartbeats: Annotated[tuple[Heartbeat, ...], AfterValidator(unlike)] = ()
+    mappings: Annotated[tuple[AlertMapping, ...], AfterValidator(unlike)] = ()
     alerts: InboundAlerts = InboundAlerts()
     limits: LimitsTable = LimitsTable()
     reports: Reports = Reports()

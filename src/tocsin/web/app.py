@@ -20,6 +20,7 @@ from tocsin.web import (
     runner,
     runners,
     running,
+    silences,
     sources,
     stream,
 )
@@ -51,10 +52,11 @@ def create_app(house: House) -> FastAPI:
         running.router,
         runners.router,
         inspector_views.api,
+        silences.api,
         stream.router,
     ):
         app.include_router(router, responses=REFUSALS)
-    for router in (public.router, health.router, sources.router, inspector_views.router):
+    for router in (public.router, health.router, sources.router, silences.router, inspector_views.router):
         app.include_router(router)
     mount(app, house)
     describe(app)

@@ -129,7 +129,7 @@ def _delivery(request: Request, id_: int) -> Delivery:
 
 
 def _explained(house: House, seen: Seen) -> Reasons:
-    return explain(seen, house.desk.services, house.desk.policy)
+    return explain(seen, house.desk.triage, house.desk.policy)
 
 
 def _json(house: House, d: Delivery) -> SignalJson:

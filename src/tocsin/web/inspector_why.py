@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from tocsin.engine.ingest_log import SPOOLED
-from tocsin.engine.intake import Service, service_of
+from tocsin.engine.triage import Triage, service_of
 from tocsin.incident.alert import Alert, AlertStatus
+from tocsin.incident.matchers import Matchers
 from tocsin.incident.policy import Policy
 from tocsin.web.inspector import Seen
 
 _OUTCOMES: Mapping[str, str] = {
     "opened": "the first of its service: an incident was opened",
     "attached": "put to the incident that its service has open",
+    "held": "born in a silence or a maintenance window, or behind another alert: an incident once that is over",
     "repeated": "known already: seen again, nothing changes",
     "stale": "older than what is known of it: nothing changes",
     "resolved": "it stopped: said in its incident, which people resolve",
@@ -33,15 +35,19 @@ class Reasons(Struct, frozen=True):
     severity_by: str
 
 
-def explain(seen: Seen, services: Sequence[Service], policy: Policy) -> Reasons:
+def explain(seen: Seen, triage: Triage, policy: Policy) -> Reasons:
     """The rules in force now, put to the alert as it came."""
-    severity, severity_by = severity_rule(seen.alert, policy)
-    service, service_by = service_rule(seen.alert, services)
+    severity, severity_by = severity_rule(seen.alert, triage, policy)
+    service, service_by = service_rule(seen.alert, triage)
     return Reasons(_outcome(seen), service, service_by, severity, severity_by)
 
 
-def service_rule(alert: Alert, services: Sequence[Service]) -> tuple[str, str]:
+def service_rule(alert: Alert, triage: Triage) -> tuple[str, str]:
     """What the alert is about, and the rule that says so."""
+    route = triage.route_of(alert)
+    if route is not None and route.service:
+        return route.service, f"[[routes]] entry {route.number} matches {_written(route.matchers)}"
+    services = triage.services
     found = next((service for service in services if service.matches(alert.labels)), None)
     if found is not None:
         labels = ", ".join(f'{name} = "{value}"' for name, value in found.match.items())
@@ -53,12 +59,19 @@ def service_rule(alert: Alert, services: Sequence[Service]) -> tuple[str, str]:
     return about, "the alert's name; no [services] entry matches, no label service or job" if about else "none named"
 
 
-def severity_rule(alert: Alert, policy: Policy) -> tuple[str, str]:
+def severity_rule(alert: Alert, triage: Triage, policy: Policy) -> tuple[str, str]:
     """The level an incident of it begins with, and the rule that says so; empty for what is no incident."""
-    suggested = policy.severity_for(alert.labels)
+    route = triage.route_of(alert)
+    suggested = triage.severity_of(alert, policy)
+    if route is not None and not route.incident:
+        return "", f"[[routes]] entry {route.number} matches {_written(route.matchers)}: no incident"
     return (
         suggested if suggested is not None else ("", f"label severity={alert.labels.get('severity', '')}: no incident")
     )
+
+
+def _written(matchers: Matchers) -> str:
+    return ", ".join(map(str, matchers))
 
 
 def _outcome(seen: Seen) -> str:

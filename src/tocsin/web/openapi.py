@@ -99,7 +99,7 @@ def _receipts() -> Schema:
             "fingerprint": {"type": "string"},
             "outcome": {
                 "type": "string",
-                "enum": ["opened", "attached", "resolved", "repeated", "stale", "recorded"],
+                "enum": ["opened", "attached", "resolved", "repeated", "stale", "held", "recorded"],
             },
             "incident": {"type": ["integer", "null"]},
         },

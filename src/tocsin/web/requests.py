@@ -60,6 +60,9 @@ Length: TypeAlias = Annotated[
 ]
 
 
+Matcher: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=800)]
+
+
 class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -162,6 +165,32 @@ class Settle(Request):
 
     outcome: Literal["done", "failed"]
     reason: Reason = ""
+
+
+class AddSilence(Request):
+    """From an instant, or so long from now, or now; until an instant, or for so long. Matchers as Alertmanager has
+    them, all of which must match."""
+
+    matchers: Annotated[tuple[Matcher, ...], Field(min_length=1, max_length=20)]
+    comment: Line
+    starts_at: Instant | None = None
+    starts_in: Length | None = None
+    ends_at: Instant | None = None
+    lasts: Length | None = None
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.ends_at is None) == (self.lasts is None):
+            raise ValueError("give either ends_at or lasts")
+        if self.starts_at is not None and self.starts_in is not None:
+            raise ValueError("give starts_at or starts_in, not both")
+        return self
+
+    def starts(self, now: datetime) -> datetime:
+        return self.starts_at or now + (self.starts_in or timedelta())
+
+    def ends(self, now: datetime) -> datetime:
+        return self.ends_at or self.starts(now) + (self.lasts or timedelta())
 
 
 class AddActionItem(Request):

@@ -33,6 +33,35 @@ class AlertsJson(TypedDict):
     next: str | None
 
 
+class SilenceJson(TypedDict):
+    """`status` is pending, active or expired; `holding` firing alerts are held back by it now."""
+
+    id: str
+    status: str
+    matchers: list[str]
+    starts_at: Instant
+    ends_at: Instant
+    author: str
+    comment: str
+    created_at: Instant
+    holding: int
+
+
+class MaintenanceJson(TypedDict):
+    """A window of the settings; `open_until` is null while it is shut."""
+
+    name: str
+    matchers: list[str]
+    comment: str
+    open_until: Instant | None
+    holding: int
+
+
+class SilencesJson(TypedDict):
+    silences: list[SilenceJson]
+    maintenance: list[MaintenanceJson]
+
+
 class DeadlineJson(TypedDict):
     """`what` is owed by `who`, a role or a person; `overdue` is as of the answer.
 

@@ -122,7 +122,7 @@ async def _send(
     await hand_over(house, [replace(a, status=AlertStatus.RESOLVED, ends_at=at) for a in alerts])
     outcomes = {receipt.fingerprint: receipt for receipt in receipts}
     seen = [Seen(a, outcomes[a.fingerprint].outcome, outcomes[a.fingerprint].incident) for a in alerts]
-    return delivery, [(s, explain(s, house.desk.services, house.desk.policy)) for s in seen]
+    return delivery, [(s, explain(s, house.desk.triage, house.desk.policy)) for s in seen]
 
 
 def _marked(alert: Alert, actor: Actor, at: datetime) -> Alert:
@@ -139,8 +139,8 @@ async def _foreseen(house: House, kind: SourceKind) -> list[Foreseen]:
     alive = await house.desk.incidents(over=False, limit=200)
     found = []
     for alert in kind.decode(kind.body, now):
-        service, service_by = service_rule(alert, house.desk.services)
-        severity, severity_by = severity_rule(alert, policy)
+        service, service_by = service_rule(alert, house.desk.triage)
+        severity, severity_by = severity_rule(alert, house.desk.triage, policy)
         first = policy.first_role(severity)
         ladder = [(timedelta(), first)] + [(r.after, r.to) for r in policy.rungs(severity) if r.after]
         rungs = tuple(Rung(after, role, policy.roster.holders(role, now)) for after, role in ladder if severity)

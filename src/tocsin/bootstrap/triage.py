@@ -1,0 +1,42 @@
+"""The rules of the settings for what becomes of alerts."""
+
+from __future__ import annotations
+
+from datetime import time, timedelta
+
+from tocsin.config import Settings
+from tocsin.config import triage as config
+from tocsin.engine.triage import Inhibition, Route, Service, Triage
+from tocsin.incident.matchers import parse_all
+from tocsin.incident.silences import Window
+
+
+def triage(settings: Settings) -> Triage:
+    """Services, routes, maintenance windows and inhibitions, each kind in the order written."""
+    return Triage(
+        services=tuple(Service(name, dict(s.match)) for name, s in settings.services.items()),
+        routes=tuple(_route(n, r) for n, r in enumerate(settings.routes, start=1)),
+        windows=tuple(_window(m) for m in settings.maintenance),
+        inhibitions=tuple(
+            Inhibition(n, parse_all(i.source), parse_all(i.target), i.equal)
+            for n, i in enumerate(settings.inhibit, start=1)
+        ),
+    )
+
+
+def _route(number: int, r: config.Route) -> Route:
+    return Route(number, parse_all(r.match), r.service or "", r.severity or "", r.role or "", r.incident)
+
+
+def _window(m: config.Maintenance) -> Window:
+    return Window(
+        name=m.name,
+        matchers=parse_all(m.match),
+        comment=m.comment,
+        days=tuple(config.DAYS.index(day) for day in m.days),
+        at=m.at or time(),
+        length=m.length or timedelta(),
+        timezone=m.timezone,
+        starts_at=m.instant(m.starts) if m.starts else None,
+        ends_at=m.instant(m.ends) if m.ends else None,
+    )
