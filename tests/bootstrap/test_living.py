@@ -66,7 +66,7 @@ def settings(folder: Path, production: Production, *, prometheus: str) -> Settin
     database = f'[[evidence.postgresql]]\nname = "postgresql"\nurl = "{production.database_url}"\n'
     (folder / "tocsin.toml").write_text(
         f'[people.me]\n[roles]\n"*" = "me"\n[sources.prometheus]\nurl = "{prometheus}"\n'
-        f"[procedures.environment]\n{environment}\n{database}",
+        f'[procedures.environment]\n{environment}\n[evidence]\ntimeout = "40s"\n{database}',
         encoding="utf-8",
     )
     return load(folder / "tocsin.toml", environ={})

@@ -100,7 +100,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
 async def test_a_bad_version_is_blamed_from_what_was_really_measured(
     production: Production, http: httpx.AsyncClient
 ) -> None:
-    client = Client(kubeconfig=str(production.kubeconfig), now=now)
+    client = Client(kubeconfig=str(production.kubeconfig), now=now, timeout=40)
     gathers = Gathering(
         cluster=Cluster(client, now=now, redact=str),
         measuring=Measuring(Prometheus(production.prometheus_url, http), names=Names(every=timedelta(seconds=1))),
@@ -111,6 +111,7 @@ async def test_a_bad_version_is_blamed_from_what_was_really_measured(
             (Address("redis", "127.0.0.1", int(production.redis_url.split(":")[2].split("/")[0])),)
         ),
         now=now,
+        timeout=60,
         complete=True,
     )
     await asyncio.sleep(8)  # measurements of how it usually is

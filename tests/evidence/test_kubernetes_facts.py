@@ -34,7 +34,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
 
 
 async def asked(kubeconfig: str, facts: Facts, **more: Any) -> Facts:
-    client = Client(kubeconfig=kubeconfig, now=now, **more)
+    client = Client(kubeconfig=kubeconfig, now=now, timeout=40, **more)
     try:
         return await Cluster(client, now=now, redact=str).look(facts)
     finally:
@@ -116,7 +116,7 @@ async def test_permissions_are_asked_as_kubectl_asks(production: Production) -> 
     change = {"verb": "patch", "group": "apps", "resource": "deployments", "namespace": production.namespace}
     allowed = {}
     for context in ("", "viewer"):
-        client = Client(kubeconfig=str(production.kubeconfig), context=context, now=now)
+        client = Client(kubeconfig=str(production.kubeconfig), context=context, now=now, timeout=40)
         allowed[context] = await client.allowed(**change)
         await client.close()
     assert allowed == {"": True, "viewer": False}
