@@ -77,3 +77,8 @@ def test_mending_brings_no_error_and_ends(fragments: list[str]) -> None:
 def test_what_is_nested_or_repeated_without_end(piece: str) -> None:
     survives(piece)
     survives(f"## Escalation\n{piece}\n```bash\n{piece}\n```\n")
+
+
+def test_a_line_of_nothing_but_levels_is_read_in_one_pass() -> None:
+    text = "## Escalation\n- " + "P1/" * 20_000
+    assert read(text, file="x.md").runbook.severities == ()

@@ -17,7 +17,7 @@ _UPDATES = re.compile(
 )
 _CADENCE = re.compile(r"update|communicat|cadence|frequency|status", re.IGNORECASE)
 _EVERY = re.compile(
-    r"\b(?:every|each)\s+(?P<time>[^:;,.(]+?)(?=\s*(?:[:;,.()]|$|\s(?:during|for|in|while|until|to|via|on|or|and|at|from|thereafter|after)\b))",
+    r"\b(?:every|each)\s+(?P<time>[^:;,.(]{1,60}?)(?=\s*(?:[:;,.()]|$|\s(?:during|for|in|while|until|to|via|on|or|and|at|from|thereafter|after)\b))",
     re.IGNORECASE,
 )
 _OFTEN = re.compile(r"\W*(?:status |progress )?(?:updates?|cadence|frequency)\b", re.IGNORECASE)

@@ -97,8 +97,12 @@ def mentions(text: str, known: Scale) -> tuple[str, ...]:
     """
     bare = plain(text)
     found: list[str] = []
+    told = 0
     for match in _CODE.finditer(bare):
-        for name in _expanded(match, bare):
+        if match.start() < told:  # named already, as one of those that the first names
+            continue
+        names, told = _expanded(match, bare)
+        for name in names:
             spelled = known.keys.get(key(name))
             if spelled or match["prefix"] not in {"S", "Level"}:
                 found.append(spelled or name)
@@ -109,7 +113,8 @@ def mentions(text: str, known: Scale) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _expanded(first: re.Match[str], text: str) -> list[str]:
+def _expanded(first: re.Match[str], text: str) -> tuple[list[str], int]:
+    """The levels that are named from there on, and where the naming ends."""
     stem, digit = first[0][:-1], int(first["digit"])
     names, at = [first[0]], first.end()
     while more := _MORE.match(text, at):
@@ -119,4 +124,4 @@ def _expanded(first: re.Match[str], text: str) -> list[str]:
         span = range(digit + 1, following + 1) if more["joint"] in {"-", "–", "to"} else (following,)
         names += [f"{stem}{number}" for number in span]
         digit, at = following, more.end()
-    return names
+    return names, at
