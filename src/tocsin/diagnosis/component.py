@@ -121,6 +121,13 @@ def _gathered(facts: Facts, limits: Limits) -> Verdict:
     unset = [why for why in (facts.series.absent, facts.dependencies.absent) if why]
     if unseen or (unset and not symptoms.harmless(facts, limits)):
         return unknown("nothing is down; where the failures are is not known", settle=(*unseen, *unset))
+    if elsewhere := _ailing_elsewhere(facts, limits):
+        return unknown(
+            "something else fails or is slow too",
+            (*_told(shares), *elsewhere.values()),
+            settle=("which of them is the other's reason",),
+            suspect=", ".join(elsewhere),
+        )
     if not high:
         if not shares or symptoms.error_rate(facts, limits).answer == YES:
             return unknown("nothing is down; no failures are known by pod", settle=("series of failures by pod",))
@@ -128,13 +135,6 @@ def _gathered(facts: Facts, limits: Limits) -> Verdict:
             return no("every component is up, and no pod fails more than the others", _up(facts))
         seen = symptoms.pod_crashes(facts, limits)
         return unknown("pods crash, and no workload is down", seen.evidence, settle=seen.settle or ("why they crash",))
-    if elsewhere := _ailing_elsewhere(facts, limits):
-        return unknown(
-            "all pods fail alike, and something else fails or is slow too",
-            (*_told(shares), *elsewhere.values()),
-            settle=("which of them is the other's reason",),
-            suspect=", ".join(elsewhere),
-        )
     if len(high) == len(shares) > 1:
         return no("every component is up, and all pods fail alike", _told(shares))
     return unknown("some pods fail, others do not", _told(shares), settle=("what the failing ones have in common",))
