@@ -97,8 +97,9 @@ async def test_retry_after_is_handed_on() -> None:
     assert (await failing(Answer(503))).retry_after is None
 
 
-async def test_an_answer_that_does_not_come_is_worth_another_try() -> None:
+async def test_an_answer_that_does_not_come_is_worth_another_try_and_may_have_been_taken() -> None:
     error = await failing(Answer(hang=True), within=0.05)
+    assert error.uncertain
     assert (error.permanent, error.reason) == (False, "webhook: no answer within 0.05 s")
 
 
@@ -114,7 +115,7 @@ async def test_nobody_listening_is_worth_another_try() -> None:
     channel = Webhook(gone)
     with pytest.raises(DeliveryError) as caught:
         await channel.deliver(message())
-    assert not caught.value.permanent
+    assert (caught.value.permanent, caught.value.uncertain) == (False, False)
 
 
 async def test_the_log_does_not_hold_the_address(caplog: pytest.LogCaptureFixture) -> None:

@@ -42,10 +42,12 @@ class Poster:
         try:
             async with asyncio.timeout(self._timeout):
                 await self._send(body, headers)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
+            raise DeliveryError(f"{self._what}: {self._short(exc)}") from exc  # nothing was sent yet
         except (TimeoutError, httpx.TimeoutException) as exc:
-            raise DeliveryError(f"{self._what}: no answer within {self._timeout:g} s") from exc
+            raise DeliveryError(f"{self._what}: no answer within {self._timeout:g} s", uncertain=True) from exc
         except httpx.HTTPError as exc:
-            raise DeliveryError(f"{self._what}: {self._short(exc)}") from exc
+            raise DeliveryError(f"{self._what}: {self._short(exc)}", uncertain=True) from exc
 
     async def close(self) -> None:
         client, self._client = self._client, None

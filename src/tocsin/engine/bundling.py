@@ -20,7 +20,7 @@ Way = tuple[str, str]
 
 GATHER, LATER = timedelta(seconds=0.2), timedelta(seconds=5)
 """After a bundle the next waits so long, after `BUNDLES` of them within a minute longer: nobody reads five a second."""
-BUNDLES = 5
+BUNDLES = 10
 AGAIN = 3
 """Of notices, and of pages repeated by a person's own rules, so many go out a minute; the rest gather. The first page
 of an incident never waits for this."""

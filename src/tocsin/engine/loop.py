@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,9 @@ RENEW_SECONDS = 10.0
 POOLS = {"send": 16, "execute": 64, "mitigate": 8}
 """How many of each kind of work are in hand at most. Runs wait much (a verification watches for half an hour), and an
 approved mitigation must not wait for them."""
+RUNS, RUNS_SECONDS = 8, 0.25
+"""So many runs begin in so long: to begin a process costs the server more than a page does, and in a storm of incidents
+the pages go first."""
 GIVE_UP = 6
 """After how many attempts a run that breaks each time is called failed."""
 AFTER_TROUBLE = timedelta(minutes=1)
@@ -50,6 +54,7 @@ class Engine:
         self._renewed_at = datetime.min.replace(tzinfo=UTC)
         self._waker: asyncio.Event | None = None
         self._unsure = False
+        self._runs: deque[float] = deque(maxlen=RUNS)
         self.alive: datetime | None = None
 
     async def recover(self) -> None:
@@ -117,7 +122,8 @@ class Engine:
         """Decides and begins what the agenda says is due, in one transaction. Whether there was anything."""
         now = self.core.clock.now()
         due = agenda.due is not None and agenda.due <= now
-        claimable = due or self._unsure or any(at <= now for at in agenda.work.values())
+        hands = self._hands()
+        claimable = due or self._unsure or any(at <= now and kind in hands for kind, at in agenda.work.items())
         jobs = [*([self.tick()] if due else []), *([self._take()] if claimable else [])]
         done = await asyncio.gather(*jobs)
         self.alive = self.core.clock.now()
@@ -166,7 +172,7 @@ class Engine:
 
     def _claimer(self) -> Callable[[Ledger], list[WorkItem]]:
         """A job that takes what the hands that are free now can begin."""
-        free = {kind: most - self._busy(kind) for kind, most in POOLS.items() if self._busy(kind) < most}
+        free = self._hands()
         in_hand, busy, renewed_at = [item.id for item in self.in_hand], self._left_alone(), self._renewed_at
         unsure = self._unsure
 
@@ -194,6 +200,14 @@ class Engine:
 
         return claim
 
+    def _hands(self) -> dict[str, int]:
+        """How much of each kind of work can be begun now; without those of which nothing can."""
+        free = {kind: most - self._busy(kind) for kind, most in POOLS.items()}
+        now = asyncio.get_running_loop().time()
+        lately = sum(now - began < RUNS_SECONDS for began in self._runs)
+        free["execute"] = min(free["execute"], RUNS - lately)
+        return {kind: hands for kind, hands in free.items() if hands > 0}
+
     def _left_alone(self) -> Collection[Way]:
         """The ways that a message is on just now, or that more should gather for."""
         under_way = {(item.channel, item.bundle) for item in self.in_hand if item.bundle}
@@ -211,6 +225,8 @@ class Engine:
             self.core.meters.begun(_kind(item), (self._renewed_at - item.due_at).total_seconds())
         for share in shares.values():
             self._start(share)
+            if _kind(share[0]) == "execute":
+                self._runs.append(asyncio.get_running_loop().time())
 
     def _start(self, items: Sequence[WorkItem]) -> None:
         task = asyncio.create_task(self._do(items))
@@ -275,10 +291,10 @@ class Engine:
         """Seconds until something is due, or may leave, at most `LONGEST_NAP`."""
         now = self.core.clock.now()
         times = [agenda.due, *agenda.work.values(), *self._sender.pace.held(now).values()]
-        soonest = min((t for t in times if t is not None), default=None)
-        if soonest is None:
-            return LONGEST_NAP
-        return min(LONGEST_NAP, max(SHORTEST_NAP, (soonest - now).total_seconds()))
+        waits = [(t - now).total_seconds() for t in times if t is not None]
+        # what is due and was not begun waits for a hand, and a hand that is free wakes us
+        soonest = min((wait if wait > 0 else RUNS_SECONDS / 5 for wait in waits), default=LONGEST_NAP)
+        return min(LONGEST_NAP, max(SHORTEST_NAP, soonest))
 
 
 def _fire(ledger: Ledger, incident_id: str) -> datetime | None:

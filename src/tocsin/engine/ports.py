@@ -65,10 +65,16 @@ class Message(Struct, frozen=True):
 
 
 class DeliveryError(Exception):
-    """A channel could not deliver. `permanent` means that trying again cannot help; `retry_after` is in seconds."""
+    """A channel could not deliver. `permanent` means that trying again cannot help; `retry_after` is in seconds.
 
-    def __init__(self, reason: str, *, permanent: bool = False, retry_after: float | None = None) -> None:
+    `uncertain`: the other side may have taken it without our hearing so.
+    """
+
+    def __init__(
+        self, reason: str, *, permanent: bool = False, retry_after: float | None = None, uncertain: bool = False
+    ) -> None:  # fmt: skip
         super().__init__(reason)
+        self.uncertain = uncertain
         self.reason = reason
         self.permanent = permanent
         self.retry_after = retry_after

@@ -109,7 +109,7 @@ class Sender:
             async with asyncio.timeout(self._timeout):
                 await channel.deliver(message)
         except DeliveryError as exc:
-            await self._failed(letters, exc)
+            await self._failed(letters, exc, uncertain=exc.uncertain)
         except TimeoutError:
             await self._failed(letters, DeliveryError(f"no answer within {self._timeout:g} s"), uncertain=True)
         except Exception as exc:
