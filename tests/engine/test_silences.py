@@ -123,7 +123,7 @@ async def test_an_alert_of_an_open_incident_stays_its_own_in_a_silence(world: Wo
 async def test_a_storm_in_a_window_is_let_go_in_parts(world: World, plant: Plant) -> None:
     window = Window("move", BACKEND, starts_at=START, ends_at=START + HOUR)
     quiet = Quiet(plant, Triage(windows=(window,)))
-    many = CHUNK + 5
+    many = CHUNK + 1
     assert set(await quiet.take(*(alert(pod=str(n)) for n in range(many)))) == {"held"}
     world.clock.move(hours=1)
     assert await quiet.let_go() == many

@@ -20,7 +20,7 @@ from tocsin.engine.triage import Triage
 
 log = structlog.get_logger()
 EVERY_SECONDS = 1.0
-CHUNK = 200
+CHUNK = 1000
 NAME = "releasing"
 OnTrouble = Callable[[str, str | None], None]
 

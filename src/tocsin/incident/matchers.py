@@ -92,7 +92,7 @@ def _fits(pattern: str, value: str) -> bool | None:
     if _given_up.get(pattern, 0) >= TRIES:
         return None
     try:
-        return _compiled(pattern).fullmatch(value, timeout=SECONDS) is not None
+        return _whole(pattern, value)
     except TimeoutError:
         _given_up[pattern] = _given_up.get(pattern, 0) + 1
         return None
@@ -101,3 +101,9 @@ def _fits(pattern: str, value: str) -> bool | None:
 @lru_cache(maxsize=512)
 def _compiled(pattern: str) -> regex.Pattern[str]:
     return regex.compile(pattern)
+
+
+@lru_cache(maxsize=4096)
+def _whole(pattern: str, value: str) -> bool:
+    """A storm asks the same again and again. Raises TimeoutError."""
+    return _compiled(pattern).fullmatch(value, timeout=SECONDS) is not None
