@@ -264,7 +264,11 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
         self._settled().execute(later)
 
     def next_due_at(self) -> datetime | None:
-        return from_db(self._settled().execute(select(func.min(t.incident.c.next_due_at)).where(_OURS)).scalar())
+        return from_db(
+            self._settled()
+            .execute(select(func.min(t.incident.c.next_due_at)).where(t.incident.c.next_due_at.is_not(None), _OURS))
+            .scalar()
+        )
 
     def _state(self, where: ColumnElement[bool]) -> str | None:
         state = _STATE if self._layers else t.incident.c.state  # whoever only looks is shown what can be read
@@ -402,9 +406,9 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
         now. Items whose lease ran out come back as uncertain; not those that the owner itself has `in_hand`.
         """
         c = t.work.c
-        waiting = and_(c.state == "pending", c.next_at <= to_db(now))
+        waiting = and_(c.state == t.PENDING, c.next_at <= to_db(now))
         mine = [c.id.not_in(in_hand)] if in_hand else []
-        lost = and_(c.state == "leased", c.lease_until <= to_db(now), *mine)
+        lost = and_(c.state == t.LEASED, c.lease_until <= to_db(now), *mine)
         newer = exists().where(t.incident.c.id == c.incident_id, ~_OURS)
         wanted = (
             select(t.work)
@@ -433,7 +437,7 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
     def renew_all(self, ids: Collection[int], *, owner: str, lease_until: datetime) -> None:
         """Keeps those of the leases that are still the owner's."""
         c = t.work.c
-        mine = update(t.work).where(c.id.in_(ids), c.owner == owner, c.state == "leased")
+        mine = update(t.work).where(c.id.in_(ids), c.owner == owner, c.state == t.LEASED)
         self._settled().execute(mine.values(lease_until=to_db(lease_until)))
 
     def foresee_work(self, ids: Collection[int]) -> None:
@@ -442,7 +446,7 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
         if not wanted:
             return
         c = t.work.c
-        found = self._c.execute(select(c.id, c.owner).where(c.id.in_(wanted), c.state == "leased"))
+        found = self._c.execute(select(c.id, c.owner).where(c.id.in_(wanted), c.state == t.LEASED))
         self._leases.update(dict.fromkeys(wanted) | {row.id: row.owner for row in found})
 
     def finish(
@@ -496,12 +500,13 @@ def _soonest(kinds: Sequence[str], busy: Collection[tuple[str, str]]) -> Select[
     """(kind, instant) when work of each kind can be claimed: waiting, or a lease that runs out; ("", instant) when an
     incident is due."""
     c = t.work.c
-    looks = [select(literal("").label("kind"), func.min(t.incident.c.next_due_at).label("at")).where(_OURS)]
+    due = t.incident.c.next_due_at
+    looks = [select(literal("").label("kind"), func.min(due).label("at")).where(due.is_not(None), _OURS)]
     for kind in kinds:
         named = literal(kind).label("kind")
-        waiting = and_(c.state == "pending", c.kind == kind, *_not_busy(busy))
+        waiting = and_(c.state == t.PENDING, c.kind == kind, *_not_busy(busy))
         looks += [select(named, func.min(c.next_at)).where(waiting, c.urgency == urgency) for urgency in (0, 1)]
-        looks.append(select(named, func.min(c.lease_until)).where(c.state == "leased", c.kind == kind))
+        looks.append(select(named, func.min(c.lease_until)).where(c.state == t.LEASED, c.kind == kind))
     every = union_all(*looks).subquery()
     return select(every.c.kind, func.min(every.c.at)).group_by(every.c.kind)
 

@@ -35,8 +35,8 @@ class Upkeep:
     def gauges(self) -> Gauges:
         """How much waits and how many incidents are open; costs as much as there is of that, and no more."""
         c, i = t.work.c, t.incident.c
-        waiting = select(c.kind, c.state, c.next_at.label("at")).where(c.state == "pending").limit(COUNTED).subquery()
-        leased = select(c.kind, c.state, c.lease_until.label("at")).where(c.state == "leased").limit(COUNTED).subquery()
+        waiting = select(c.kind, c.state, c.next_at.label("at")).where(c.state == t.PENDING).limit(COUNTED).subquery()
+        leased = select(c.kind, c.state, c.lease_until.label("at")).where(c.state == t.LEASED).limit(COUNTED).subquery()
         both = union_all(
             *(
                 select(some.c.kind, some.c.state, func.count(), func.min(some.c.at)).group_by(some.c.kind, some.c.state)
@@ -69,8 +69,8 @@ class Upkeep:
     def stuck(self, *, before: datetime, beyond: datetime, limit: int) -> list[tuple[int, str]]:
         """(id, state) of work whose lease ran out before, and of leases and waits that end later than any is given."""
         c = t.work.c
-        lapsed = (c.state == "leased") & or_(c.lease_until < to_db(before), c.lease_until > to_db(beyond))
-        far = (c.state == "pending") & (c.next_at > to_db(beyond))
+        lapsed = (c.state == t.LEASED) & or_(c.lease_until < to_db(before), c.lease_until > to_db(beyond))
+        far = (c.state == t.PENDING) & (c.next_at > to_db(beyond))
         found = [select(c.id, c.state).where(where).limit(limit) for where in (lapsed, far)]
         return [(row.id, row.state) for wanted in found for row in self._c.execute(wanted)]
 
@@ -78,7 +78,7 @@ class Upkeep:
         """These can be had now, as far as they are not ended; what was leased may have been done. How many were."""
         c = t.work.c
         settled = self._settled()
-        lost = update(t.work).where(c.id.in_(ids), c.state == "leased")
+        lost = update(t.work).where(c.id.in_(ids), c.state == t.LEASED)
         settled.execute(lost.values(uncertain=1))
         mended = update(t.work).where(c.id.in_(ids), c.state.in_(("leased", "pending")))
         values = {"state": "pending", "owner": None, "lease_until": None, "next_at": to_db(now)}
