@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from types import MappingProxyType
 from typing import Protocol
@@ -64,7 +65,7 @@ _NOT_LET_IN = (
 log = structlog.get_logger()
 ALERTMANAGER_API = "/api/v2/alerts"
 MAPPED = "/api/v1/alerts/mapped"
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+_SPOKEN_FOR = frozenset((b"forwarded", b"x-forwarded-for", b"x-real-ip", b"origin"))
 
 
 def routes() -> list[Route]:
@@ -100,7 +101,7 @@ async def authorize(request: Request, house: House, secret: str | None = None) -
     who = await _known(request, house, secret)
     came_from(who)
     limits: Limits = request.app.state.limits
-    limits.take(sender_of(request.url.path), who, house.desk.now())
+    limits.take(sender_of(request.scope["path"]), who, house.desk.now())
 
 
 async def _known(request: Request, house: House, secret: str | None) -> str:
@@ -154,7 +155,7 @@ def _credential(request: Request) -> str:
         return given
     if scheme == "basic":
         return basic_password(given) or ""
-    return request.query_params.get("token", "")
+    return request.query_params.get("token", "") if request.scope["query_string"] else ""
 
 
 def _same(given: str, token: str) -> bool:
@@ -168,13 +169,17 @@ def _is_local(request: Request) -> bool:
     A proxy on this machine speaks for others, and so does a browser: pages of any site may post to loopback, and
     browsers then say which site in Origin.
     """
-    if any(name in request.headers for name in (*_FORWARDED, "origin")) or request.client is None:
+    if request.client is None or any(name in _SPOKEN_FOR for name, _ in request.scope["headers"]):
         return False
+    return _is_loopback(request.client.host)
+
+
+@lru_cache(maxsize=256)
+def _is_loopback(host: str) -> bool:
     try:
-        address = ip_address(request.client.host)
+        return _plain(ip_address(host)).is_loopback
     except ValueError:
         return False
-    return _plain(address).is_loopback
 
 
 def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

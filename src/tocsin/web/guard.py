@@ -84,9 +84,9 @@ def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
 
 def _bounded(request: Request, receive: Receive) -> Receive:
     """`receive` that raises TooLarge past the limit, at once when the sender says how long its body is."""
-    limit = ALERTS_LIMIT if _takes_alerts(request.url.path) else LIMIT
-    said = request.headers.get("content-length", "")
-    claimed = int(said) if said.isascii() and said.isdigit() else 0
+    limit = ALERTS_LIMIT if _takes_alerts(request.scope["path"]) else LIMIT
+    said = next((value for name, value in request.scope["headers"] if name == b"content-length"), b"")
+    claimed = int(said) if said.isdigit() else 0
     seen = 0
 
     async def bounded() -> Message:

@@ -176,8 +176,8 @@ class Inspector:
             finally:
                 _current.reset(token)
                 delivery = Delivery(
-                    0, house_of(request).desk.now(), sender_of(request.url.path), note.who, request.method,
-                    request.url.path, status, time.monotonic() - begun, total=len(note.alerts), reason=reason,
+                    0, house_of(request).desk.now(), sender_of(request.scope["path"]), note.who, request.method,
+                    request.scope["path"], status, time.monotonic() - begun, total=len(note.alerts), reason=reason,
                 )  # fmt: skip
                 body = getattr(request, "_body", b"")  # as far as it was read: nobody unknown is waited for
                 self.record(delivery, body, note.alerts, note.receipts)
