@@ -17,9 +17,9 @@ from tocsin.cli import opening
 from tocsin.cli.client import DEFAULT_URL
 from tocsin.cli.complaints import FAILED, complain
 from tocsin.cli.logs import set_up_logs
-from tocsin.runbook.programs import programs
 from tocsin.config import Overrides, Settings, SettingsError, default_runbook
 from tocsin.procedures.remote.link import Link, NotLetIn, usable
+from tocsin.runbook.programs import programs
 
 _MAKE_ONE = "make one with `tocsin token create NAME --role runner` where the server's database is"
 

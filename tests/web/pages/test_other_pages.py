@@ -10,8 +10,8 @@ from sites import SETTINGS
 
 from tocsin.incident.policy import Role
 from tocsin.web.pages.errors import local_path
-from tocsin.web.pages.rendering import ENVIRONMENT, STATIC, verbatim
 from tocsin.web.pages.markdown_view import as_html
+from tocsin.web.pages.rendering import ENVIRONMENT, STATIC, verbatim
 
 HTML = {"Accept": "text/html"}
 

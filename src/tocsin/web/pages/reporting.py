@@ -10,11 +10,11 @@ from tocsin.bootstrap.house import House
 from tocsin.incident.policy import Actor
 from tocsin.signals.errors import SignalError
 from tocsin.signals.report import from_report
+from tocsin.signals.restraint import Restraint
 from tocsin.web.auth import Here, csrf_token, identify, refuse_forgery
 from tocsin.web.errors import Unauthenticated
 from tocsin.web.pages.acting import typed
 from tocsin.web.pages.rendering import page
-from tocsin.signals.restraint import Restraint
 from tocsin.web.pages.room_view import Told
 
 router = APIRouter(include_in_schema=False)
