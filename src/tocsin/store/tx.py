@@ -180,12 +180,18 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
         wanted = [f for f in fingerprints if f not in self._alerts]
         if not wanted or not self._layers:
             return
-        found = self._c.execute(select(t.alert).where(t.alert.c.fingerprint.in_(wanted))).all()
         self._alerts.update(dict.fromkeys(wanted))
-        for row in found:
+        for row in self._known(wanted):
             self._alerts[row.fingerprint] = rows.alert(row)
             self._told[row.fingerprint] = (row.incident_id, row.data)
-        self._foresee_heads({row.incident_id for row in found if row.incident_id})
+            if row.number is not None:
+                self._heads[row.incident_id] = Head(row.number, row.over in _OVER)
+
+    def _known(self, fingerprints: list[str]) -> Sequence[Any]:
+        """Alerts with the number and status of their incidents; the hottest question, in the driver's own words."""
+        if self._c.dialect.name == "postgresql":
+            return self._c.exec_driver_sql(_KNOWN_POSTGRES, (fingerprints,)).all()
+        return self._c.exec_driver_sql(_KNOWN_SQLITE, (rows.json(fingerprints),)).all()
 
     def foresee_services(self, services: Collection[str]) -> None:
         """Reads the open incidents of services that will be asked for, in one go."""
@@ -480,6 +486,13 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
         """Rows by state."""
         counted = select(t.work.c.state, func.count()).group_by(t.work.c.state)
         return {row[0]: row[1] for row in self._settled().execute(counted)}
+
+
+_KNOWN = """SELECT alert.fingerprint, alert.incident_id, alert.first_seen_at, alert.last_seen_at, alert.data,
+incident.number, incident.status AS over FROM alert LEFT JOIN incident ON incident.id = alert.incident_id
+WHERE alert.fingerprint"""
+_KNOWN_POSTGRES = f"{_KNOWN} = ANY(%s)"
+_KNOWN_SQLITE = f"{_KNOWN} IN (SELECT value FROM json_each(?))"  # noqa: S608
 
 
 def _head(incident: Incident) -> Head:
