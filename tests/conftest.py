@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from bench.postgres import ABSENT, cluster, programs
 from databases import MIGRATED, Databases
 
 from tocsin.store.database import Store
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """A command that ran inside a test has set up logs on streams that end with the test."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

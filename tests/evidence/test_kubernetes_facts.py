@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -76,8 +77,12 @@ async def test_everything_that_the_cluster_says_is_known(production: Production)
 async def test_a_deployment_is_a_change_and_says_what_changed(production: Production) -> None:
     production.deploy("v1.1")
     production.until(lambda: production.version() == "v1.1", seconds=20, what="v1.1 runs")
-    facts = await look(production)
-    change = next(c for c in changes.latest(facts) if c.workload.name == "backend")
+    for _ in range(40):  # the cluster's controllers take a moment to tell of it
+        facts = await look(production)
+        change = next(c for c in changes.latest(facts) if c.workload.name == "backend")
+        if change.real:
+            break
+        await asyncio.sleep(0.25)
     assert change.real
     assert "v1 -> " in change.differences[0]
     assert change.differences[0].endswith(":v1.1")
