@@ -36,8 +36,7 @@ def test_on_the_real_stores_statements_the_day_is_the_same(tmp_path: Path) -> No
 def test_a_page_that_is_sent_though_somebody_owns_the_incident_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Letter, "wanted", property(lambda letter: True))
     with pytest.raises(Broken, match="incidents: paged after the acknowledge"):
-        for seed in range(20):
-            simulate(seed, 15, check)
+        simulate_many(range(20))
 
 
 def test_an_alert_that_was_promised_and_is_on_no_timeline_is_found() -> None:
@@ -47,3 +46,8 @@ def test_an_alert_that_was_promised_and_is_on_no_timeline_is_found() -> None:
 
     with pytest.raises(Broken, match="alerts that were taken are on no timeline"):
         simulate(1, 10, forgetful)
+
+
+def simulate_many(seeds: range) -> None:
+    for seed in seeds:
+        simulate(seed, 15, check)
