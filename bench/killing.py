@@ -201,7 +201,7 @@ class Balancer:
     async def _answer(self, port: int, connection: Connection, asked: bytes) -> int:
         try:
             status, _ = await connection.ask(asked)
-        except BaseException:
+        except BaseException:  # a cancellation too leaves an answer unread; raised on
             connection.drop()
             raise
         self._idle[port].append(connection)

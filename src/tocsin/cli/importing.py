@@ -67,7 +67,7 @@ def _place(output: Path, text: str) -> None:
             raise SettingsError(str(exc).replace(name, str(output)).splitlines()) from exc
         os.chmod(name, output.stat().st_mode & 0o777 if output.exists() else 0o644)
         os.replace(name, output)
-    except BaseException:
+    except BaseException:  # Ctrl-C too leaves no half-made file behind; raised on
         os.unlink(name)
         raise
 

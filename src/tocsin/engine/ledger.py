@@ -97,7 +97,7 @@ class Ledger:
         try:
             with self.tx.stage():
                 yield
-        except BaseException:
+        except BaseException:  # undone whatever ends it, a cancellation too; raised on
             del self.appended[before:]
             raise
 

@@ -21,7 +21,8 @@ class Alert(Struct, frozen=True):
     `fingerprint` names the label set: the same alert resent, or sent by a second peer, carries the same one. `group` is
     the sender's own grouping key and decides nothing. `ends_at` is None while it fires. `began` is ours: when it was
     last seen to begin, oldest first, as far back as it may still be called flapping; so is `held`, what keeps it from
-    being an incident for now: `silence:ID`, `maintenance:NAME` or `inhibit:FINGERPRINT` (of the alert in its place).
+    being an incident while that lasts: `silence:ID`, `maintenance:NAME` or `inhibit:FINGERPRINT` (of the alert in its
+    place).
     """
 
     fingerprint: str

@@ -70,7 +70,7 @@ def _replace(target: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(name, 0o644)  # a temporary file is its owner's alone; the web server is somebody else
         os.replace(name, target)
-    except BaseException:
+    except BaseException:  # a stop in the middle too leaves no half-written file behind; raised on
         with suppress(FileNotFoundError):
             os.unlink(name)
         raise

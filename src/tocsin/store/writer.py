@@ -148,7 +148,7 @@ class Writer:
                 transaction.commit()
             except DBAPIError as exc:
                 self._settle(name, exc)
-        except BaseException:
+        except BaseException:  # whatever ends it, nothing half-done stays; raised on
             with suppress(SQLAlchemyError):
                 transaction.rollback()
             raise
