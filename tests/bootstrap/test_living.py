@@ -89,7 +89,6 @@ def differing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
 async def test_seven_lies_of_the_model_are_found_with_their_lines(differing: Production, tmp_path: Path) -> None:
     text = MODEL.read_text(encoding="utf-8")
     rows = text.splitlines()
-    differing.sql("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
     of = settings(tmp_path, differing, prometheus=differing.prometheus_url)
     document = text.replace("http_requests_total", "http_replies_total")  # the practice gateway exports the other name
     found = await truth(of, document, fronts.static())
@@ -108,7 +107,6 @@ async def test_seven_lies_of_the_model_are_found_with_their_lines(differing: Pro
 @pytest.fixture(scope="module")
 def truthful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
     with lab_cluster(tmp_path_factory.mktemp("truthful"), Shape(database=True)) as production:
-        production.sql("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         yield production
 
 
