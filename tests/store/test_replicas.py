@@ -90,6 +90,13 @@ def test_what_a_dead_replica_had_in_hand_is_taken_over_as_uncertain(postgres_url
         assert claim(two) == [(2, True)]
 
 
+def test_what_somebody_whom_nobody_knows_has_in_hand_is_taken_over(postgres_url: str) -> None:
+    with closing(Store(postgres_url, serving=True)) as one, closing(Store(postgres_url)) as unknown:
+        give_work(unknown)
+        assert claim(unknown) == [(1, False)]
+        until(lambda: claim(one) == [(2, True)])
+
+
 def test_what_a_replica_has_in_hand_when_it_stops_politely_is_free_at_once(postgres_url: str) -> None:
     with closing(Store(postgres_url, serving=True)) as two:
         with closing(Store(postgres_url, serving=True)) as one:

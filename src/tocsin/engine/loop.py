@@ -242,6 +242,11 @@ class Engine:
         keeper = asyncio.create_task(self._keep(items))
         try:
             await self._work_of(items)
+        except Unavailable as exc:
+            log.warning("work_given_back", kind=_kind(items[0]), reason=str(exc))
+            for item in items:
+                # a message is read before it is sent: one that could not be read was not
+                await self._give_back(item, str(exc), uncertain=not isinstance(item.work, Send))
         except Exception as exc:
             failed = exc.items if isinstance(exc, Unreadable) else items
             log.exception("work_failed", work=failed[0].id, kind=_kind(failed[0]))
@@ -271,21 +276,22 @@ class Engine:
             with suppress(Exception):
                 await self.core.transact(renew)
 
-    async def _give_back(self, item: WorkItem, reason: str) -> None:
-        """To be tried again soon; how far it came is not known. A run that breaks each time ends as failed."""
+    async def _give_back(self, item: WorkItem, reason: str, *, uncertain: bool = True) -> None:
+        """To be tried again, soon when how far it came is `uncertain`, else at once. A run that breaks each time ends
+        as failed."""
 
         def give_back(ledger: Ledger) -> None:
             hopeless = isinstance(item.work, Execute) and item.attempt >= GIVE_UP
-            state, next_at = ("failed", None) if hopeless else ("pending", ledger.now + SOON)
+            state, next_at = ("failed", None) if hopeless else ("pending", ledger.now + SOON * uncertain)
             mine = ledger.tx.finish(
-                item.id, owner=self._owner, state=state, error=reason, next_at=next_at, uncertain=True
+                item.id, owner=self._owner, state=state, error=reason, next_at=next_at, uncertain=uncertain
             )
             if mine and hopeless and isinstance(item.work, Execute):
                 ended = RunFinished(item.work.run, "failed")
                 ledger.append(ledger.get(item.incident_id), (ended,), actor=TOCSIN.name)
 
         with suppress(Exception):
-            await self.core.transact(give_back)
+            await self.core.record(give_back)  # however long the database is away: else its lease had to run out first
 
     def _nap(self, agenda: Agenda) -> float:
         """Seconds until something is due, or may leave, at most `LONGEST_NAP`."""

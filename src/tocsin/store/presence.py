@@ -41,14 +41,19 @@ INSERT INTO replica (id, version, started_at, beat_at) VALUES (%(id)s, %(version
 ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at RETURNING number
 """  # noqa: S608
 _BEAT = f"UPDATE replica SET beat_at = {NOW} WHERE id = %(id)s RETURNING beat_at"  # noqa: S608
+_UP = "extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float8"
 _OTHERS = f"""
-SELECT id, ({NOW} - beat_at) / 1000000.0, extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float8,
+SELECT id, (({NOW} - beat_at) / 1000000.0)::float8, {_UP},
        EXISTS (SELECT 1 FROM pg_locks AS held
                WHERE locktype = 'advisory' AND objsubid = 2 AND granted AND classid::bigint = {ALIVE}
                  AND objid::bigint = replica.number
                  AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
 FROM replica WHERE id <> %(id)s
+UNION ALL
+SELECT DISTINCT owner, 0::float8, {_UP}, false FROM work
+WHERE state = 'leased' AND owner <> %(id)s AND owner NOT IN (SELECT id FROM replica)
 """  # noqa: S608
+"""Who is known, and who has work in hand without being known: it died before it joined, or after it was buried."""
 
 
 class Presence:
