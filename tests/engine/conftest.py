@@ -15,7 +15,17 @@ from structlog.testing import capture_logs
 
 from tocsin.store.database import Store
 
-ON_BOTH = ("test_alerts_in", "test_approval_binding", "test_auditor", "test_desk", "test_outbox", "test_trimming")
+ON_BOTH = (
+    "test_alerts_in",
+    "test_approval_binding",
+    "test_auditor",
+    "test_desk",
+    "test_outbox",
+    "test_silences",
+    "test_steps",
+    "test_storms",
+    "test_trimming",
+)
 
 
 @pytest.fixture(autouse=True)

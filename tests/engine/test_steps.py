@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from engines import ANA, BEN, Plant, World, alert, e, until
 from msgspec.structs import replace
 
@@ -83,7 +81,7 @@ async def test_an_assessment_cut_off_runs_only_what_is_missing(world: World, pla
     await plant.desk.receive([alert()])
     world.runner.held.clear()
     await plant.engine.step()
-    await asyncio.sleep(0.02)
+    await until(lambda: _began(world))
     first = world.runner.begun[0]
     plant = await world.restart()
     assert (await plant.desk.incident("1")).runs[0].status == "running"
@@ -248,6 +246,10 @@ async def test_runs_that_wait_keep_no_mitigation_waiting(world: World, plant: Pl
     world.runner.held.clear()
     await plant.engine.step()
     await until(lambda: _begun(world))
+
+
+async def _began(world: World) -> bool:
+    return bool(world.runner.begun)
 
 
 async def _begun(world: World) -> bool:

@@ -1,12 +1,15 @@
-"""PagerDuty's and Opsgenie's own Python clients, where they are installed (`pip install pagerduty opsgenie-sdk`)."""
+"""PagerDuty's own Python clients, the one before included, and Opsgenie's: unchanged but for where they send to."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import opsgenie_sdk as sdk
+import pagerduty
 import pytest
 from served import Served, served
 
@@ -30,7 +33,6 @@ def shown(house: Served) -> dict[str, Any]:
 
 
 def test_pagerdutys_client_triggers_acknowledges_and_resolves(house: Served) -> None:
-    pagerduty = pytest.importorskip("pagerduty", exc_type=ImportError)
     client = pagerduty.EventsApiV2Client(house.site.token(Role.RESPONDER, "Agent"))
     client._url = house.url  # it takes https alone, which a server behind no proxy does not speak
     key = client.trigger("Disk full", "db-1", severity="critical", custom_details={"service": "db"})
@@ -39,12 +41,24 @@ def test_pagerdutys_client_triggers_acknowledges_and_resolves(house: Served) -> 
     assert (shown(house)["acknowledged_by"], shown(house)["alerts_firing"]) == ("pagerduty", 0)
     with pytest.raises(pagerduty.HttpError) as caught:
         client.send_event("trigger", dedup_key="k" * 256, payload={"summary": "s"})
-    assert caught.value.response.status_code == 400
+    refused = caught.value.response
+    assert refused is not None
+    assert refused.status_code == 400
+    client.close()
+
+
+def test_the_client_that_pagerduty_had_before_triggers_acknowledges_and_resolves(house: Served) -> None:
+    pdpyras = importlib.import_module("pdpyras")  # warns of its age as it is imported
+    client = pdpyras.EventsAPISession(house.site.token(Role.RESPONDER, "Agent"))
+    client.url = house.url
+    key = client.trigger("Disk full", "db-1", severity="critical", custom_details={"service": "db"})
+    assert (shown(house)["service"], shown(house)["status"]) == ("db", "open")
+    assert client.acknowledge(key) == client.resolve(key) == key
+    assert (shown(house)["acknowledged_by"], shown(house)["alerts_firing"]) == ("pagerduty", 0)
     client.close()
 
 
 def test_opsgenies_client_creates_rewrites_and_closes(house: Served) -> None:
-    sdk = pytest.importorskip("opsgenie_sdk", exc_type=ImportError)
     settings = sdk.configuration.Configuration()
     settings.host = house.url
     settings.api_key["Authorization"] = house.site.token(Role.RESPONDER, "Agent")
