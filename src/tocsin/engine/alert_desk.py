@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tocsin.engine.core import Core, Decision, new_id
+from tocsin.engine.core import Core, Decision
 from tocsin.engine.intake import Receipt, receive
 from tocsin.engine.ledger import Ledger
 from tocsin.engine.records import AlertRecord
@@ -50,7 +50,7 @@ class AlertDesk:
             if known.alert.status is AlertStatus.RESOLVED:
                 return Receipt(fingerprint, "repeated", _number(ledger, known))
             ended = replace(known.alert, status=AlertStatus.RESOLVED, ends_at=ledger.now)
-            return receive(ledger, ended, triage=self._triage, new_id=new_id())
+            return receive(ledger, ended, triage=self._triage)
 
         return await self._core.transact(stop)
 

@@ -66,7 +66,7 @@ class Desk:
         """What came of each alert, once all of them are durable."""
 
         def take(ledger: Ledger) -> list[Receipt]:
-            return [receive(ledger, a, triage=self.triage, new_id=new_id()) for a in alerts]
+            return [receive(ledger, a, triage=self.triage) for a in alerts]
 
         receipts = await self.core.transact(take, foresee=self._foresee, about=alerts)
         for outcome, times in Counter(receipt.outcome for receipt in receipts).items():

@@ -17,7 +17,6 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from tocsin.engine.core import new_id
 from tocsin.engine.desk import Desk
 from tocsin.engine.errors import Unavailable
 from tocsin.engine.intake import Receipt, foresee, receive
@@ -330,7 +329,7 @@ class Spooled(Direct, Generic[R]):
             if (ledger.tx.setting(self._setting) or "") != before:
                 raise _Moved
             for alert in alerts:
-                receive(ledger, alert, triage=self.desk.triage, new_id=new_id())
+                receive(ledger, alert, triage=self.desk.triage)
             for one in arrived:
                 _write(ledger, one.notes)
             ledger.tx.put_setting(self._setting, place)

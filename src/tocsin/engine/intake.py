@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tocsin.engine.core import new_id
 from tocsin.engine.joining import REPORT, joined, reported_again
 from tocsin.engine.ledger import Ledger
 from tocsin.engine.records import AlertRecord
@@ -51,7 +52,7 @@ def foresee(tx: Transaction, alerts: Sequence[Alert], triage: Triage) -> None:
     tx.foresee_incidents({k.incident_id for k in known if k is not None and k.incident_id})
 
 
-def receive(ledger: Ledger, alert: Alert, *, triage: Triage, new_id: str) -> Receipt:
+def receive(ledger: Ledger, alert: Alert, *, triage: Triage) -> Receipt:
     """Takes in one alert. A copy, resent or sent by a second peer, changes nothing but when it was last seen."""
     known = ledger.tx.alert(alert.fingerprint)
     outcome = _told_apart(known, alert)
@@ -67,7 +68,7 @@ def receive(ledger: Ledger, alert: Alert, *, triage: Triage, new_id: str) -> Rec
         return Receipt(alert.fingerprint, outcome, number)
     if alert.status is AlertStatus.RESOLVED:
         return _stopped(ledger, known, alert)
-    return _fired(ledger, known, alert, triage=triage, new_id=new_id)
+    return _fired(ledger, known, alert, triage=triage)
 
 
 def _told_apart(known: AlertRecord | None, alert: Alert) -> str:
@@ -98,7 +99,7 @@ def _began_again_after_the_end(ledger: Ledger, known: AlertRecord | None, alert:
     return head is not None and head.over
 
 
-def _fired(ledger: Ledger, known: AlertRecord | None, alert: Alert, *, triage: Triage, new_id: str) -> Receipt:
+def _fired(ledger: Ledger, known: AlertRecord | None, alert: Alert, *, triage: Triage) -> Receipt:
     flapped = known is not None and flaps(known.alert, ledger.now)
     alert = replace(alert, began=_beginnings(known, ledger.now))
     service = triage.service_of(alert)
@@ -111,7 +112,7 @@ def _fired(ledger: Ledger, known: AlertRecord | None, alert: Alert, *, triage: T
     incident = (ledger.open_incident_of(service) or joined(ledger, alert)) if suggested else None
     outcome = "attached" if incident else "opened"
     if suggested and incident is None:
-        incident = _open(ledger, alert, triage=triage, suggested=suggested, new_id=new_id)
+        incident = _open(ledger, alert, triage=triage, suggested=suggested)
     _keep(ledger, known, alert, incident)
     if incident is None:
         return Receipt(alert.fingerprint, "recorded")
@@ -127,13 +128,13 @@ def _fired(ledger: Ledger, known: AlertRecord | None, alert: Alert, *, triage: T
     return Receipt(alert.fingerprint, outcome, incident.number)
 
 
-def let_go(ledger: Ledger, record: AlertRecord, *, triage: Triage, new_id: str) -> Receipt:
+def let_go(ledger: Ledger, record: AlertRecord, *, triage: Triage) -> Receipt:
     """Takes in an alert that was held back, as if it began now: held again, put to an incident, or the first of one."""
     known = replace(record, alert=replace(record.alert, held=""))
     if known.alert.status is not AlertStatus.FIRING or known.incident_id is not None:
         _keep(ledger, known, known.alert, ledger.get(known.incident_id) if known.incident_id else None)
         return Receipt(known.alert.fingerprint, "recorded")
-    return _fired(ledger, known, known.alert, triage=triage, new_id=new_id)
+    return _fired(ledger, known, known.alert, triage=triage)
 
 
 def _of_an_open_incident(ledger: Ledger, known: AlertRecord | None) -> bool:
@@ -142,7 +143,7 @@ def _of_an_open_incident(ledger: Ledger, known: AlertRecord | None) -> bool:
     return head is not None and not head.over
 
 
-def _open(ledger: Ledger, alert: Alert, *, triage: Triage, suggested: tuple[str, str], new_id: str) -> Incident:
+def _open(ledger: Ledger, alert: Alert, *, triage: Triage, suggested: tuple[str, str]) -> Incident:
     severity, why = suggested
     route = triage.route_of(alert)
     said = commands.opened(
@@ -155,7 +156,7 @@ def _open(ledger: Ledger, alert: Alert, *, triage: Triage, suggested: tuple[str,
         first_role=route.role if route else "",
         summary=alert.annotations.get("impact", ""),
     )
-    return ledger.open(new_id, said, actor=alert.source)
+    return ledger.open(new_id(), said, actor=alert.source)
 
 
 def _stopped(ledger: Ledger, known: AlertRecord | None, alert: Alert) -> Receipt:

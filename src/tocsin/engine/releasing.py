@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import structlog
 
-from tocsin.engine.core import Core, new_id
+from tocsin.engine.core import Core
 from tocsin.engine.errors import Unavailable
 from tocsin.engine.intake import Receipt, foresee, let_go
 from tocsin.engine.ledger import Ledger
@@ -65,4 +65,4 @@ class Releaser:
             return []
         records = ledger.tx.held_by(reason, CHUNK)
         foresee(ledger.tx, [r.alert for r in records], self._triage)
-        return [let_go(ledger, record, triage=self._triage, new_id=new_id()) for record in records]
+        return [let_go(ledger, record, triage=self._triage) for record in records]

@@ -1,41 +1,114 @@
-"""A layer's rows sent to the database, set by set, in the order that their references need."""
+"""A layer's rows sent to the database, set by set, in the order that their references need.
+
+PostgreSQL is given a set as one JSON value in one statement: its rows one by one cost several times as much. SQLite,
+which is in the same process, is given them one by one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Dialect, bindparam, case, func, insert, literal_column, null, update
+from msgspec import Struct
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    Executable,
+    Table,
+    bindparam,
+    case,
+    column,
+    func,
+    insert,
+    literal_column,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tocsin.engine.records import AlertRecord
-from tocsin.store import rows
+from tocsin.store import asking, rows
 from tocsin.store import schema as t
 from tocsin.store.staging import Layer
 from tocsin.store.times import to_db
 
-_OPENED, _FIRST, _EVENTS = insert(t.incident), insert(t.alert), insert(t.event)
-_CHANGED = update(t.incident).where(t.incident.c.id == bindparam("id_"))
-_TOLD = update(t.alert).where(t.alert.c.fingerprint == bindparam("fingerprint_"))
-_WORK_SQLITE = sqlite.insert(t.work).on_conflict_do_nothing(index_elements=["idempotency_key"])
-_WORK_POSTGRES = postgresql.insert(t.work).on_conflict_do_nothing(index_elements=["idempotency_key"])
+SEEN_MICROSECONDS = 1_000_000
+"""When an alert was last seen is kept to the second: in a storm it is told again many times in one."""
 _ONE: ColumnElement[int] = literal_column("1")
-_ENDED = (
-    update(t.work)
-    .where(t.work.c.id == bindparam("id_"))
-    .values(
-        state=bindparam("state_"),
-        error=bindparam("error_"),
-        next_at=func.coalesce(bindparam("next_", type_=t.work.c.next_at.type), t.work.c.next_at),
-        uncertain=case((bindparam("unsure", type_=t.work.c.uncertain.type) == _ONE, _ONE), else_=t.work.c.uncertain),
-        lease_until=null(),
-        owner=null(),
+_ROWS, _PREFIX = "rows", "given_"
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+Given: TypeAlias = Mapping[str, ColumnElement[Any]]
+"""What a row says, by the name of its value."""
+
+
+class Told(Struct, frozen=True):
+    """How the database has an alert: its incident, its description, and when it was last seen."""
+
+    incident_id: str | None
+    data: str
+    last_seen_at: int
+
+
+class _Kind(Struct, frozen=True):
+    """One kind of rows: `build` makes the statement from what a row says. A name may end in `_`, its column does not."""
+
+    name: str
+    table: Table
+    build: Callable[[Dialect, Given], Executable]
+
+
+def _inserted(table: Table, *, unless_there: str = "") -> Callable[[Dialect, Given], Executable]:
+    """A row is left alone when one stands there already with the same value in `unless_there`."""
+
+    def build(dialect: Dialect, given: Given) -> Executable:
+        if dialect.name != "postgresql":
+            plain = sqlite.insert(table).values(dict(given))
+            return plain.on_conflict_do_nothing(index_elements=[unless_there]) if unless_there else plain
+        chosen = postgresql.insert(table).from_select(list(given), select(*given.values()))
+        return chosen.on_conflict_do_nothing(index_elements=[unless_there]) if unless_there else chosen
+
+    return build
+
+
+def _updated(table: Table, key: str) -> Callable[[Dialect, Given], Executable]:
+    def build(_: Dialect, given: Given) -> Executable:
+        values = {name: value for name, value in given.items() if name != f"{key}_"}
+        return update(table).where(table.c[key] == given[f"{key}_"]).values(values)
+
+    return build
+
+
+def _ended(_: Dialect, given: Given) -> Executable:
+    c = t.work.c
+    uncertain = case((given["uncertain_"] == _ONE, _ONE), else_=c.uncertain)
+    return (
+        update(t.work)
+        .where(c.id == given["id_"])
+        .values(
+            state=given["state_"],
+            error=given["error_"],
+            next_at=func.coalesce(given["next_at_"], c.next_at),
+            uncertain=uncertain,
+            lease_until=null(),
+            owner=null(),
+        )
     )
-)
 
 
-def send(connection: Connection, layer: Layer, *, told: Mapping[str, tuple[str | None, str]]) -> None:
-    """`told` is how the database has alerts, (incident, description): one told alike was only seen again."""
+_OPENED = _Kind("opened", t.incident, _inserted(t.incident))
+_CHANGED = _Kind("changed", t.incident, _updated(t.incident, "id"))
+_FIRST = _Kind("first", t.alert, _inserted(t.alert))
+_ANEW = _Kind("anew", t.alert, _updated(t.alert, "fingerprint"))
+_EVENTS = _Kind("events", t.event, _inserted(t.event))
+_WORK = _Kind("work", t.work, _inserted(t.work, unless_there="idempotency_key"))
+_ENDED = _Kind("ended", t.work, _ended)
+
+
+def send(connection: Connection, layer: Layer, *, told: Mapping[str, Told]) -> None:
+    """`told` is how the database has alerts: one told alike was only seen again."""
     opened = [
         rows.opened_row(incident) | rows.incident_row(incident, due())
         for incident, due in (layer.incidents[id_] for id_ in layer.opened)
@@ -47,53 +120,73 @@ def send(connection: Connection, layer: Layer, *, told: Mapping[str, tuple[str |
     ]
     _many(connection, _OPENED, opened)
     _many(connection, _CHANGED, changed)
-    _send_alerts(connection, layer, told)
+    if layer.alerts:
+        _send_alerts(connection, layer, told)
     _many(connection, _EVENTS, layer.events)
-    _many(connection, _unless_there(connection), list(layer.work.values()))
+    _many(connection, _WORK, list(layer.work.values()))
     _many(connection, _ENDED, [ended.values for ended in layer.finished.values()])
 
 
-def _send_alerts(connection: Connection, layer: Layer, told: Mapping[str, tuple[str | None, str]]) -> None:
-    first, anew, again = [], [], list[AlertRecord]()
+def _send_alerts(connection: Connection, layer: Layer, told: Mapping[str, Told]) -> None:
+    first, anew = [], []
+    again: dict[int, list[str]] = {}
     for fingerprint, record in layer.alerts.items():
+        known = told.get(fingerprint)
         if fingerprint in layer.first_seen:
             first.append(rows.alert_row(record) | {"fingerprint": fingerprint})
-        elif told.get(fingerprint) == (record.incident_id, rows.json(record.alert)):
-            again.append(record)
-        else:
+        elif known is None or not _told_alike(known, record):
             anew.append(rows.alert_row(record) | {"fingerprint_": fingerprint})
+        else:
+            at = to_db(record.last_seen_at)
+            if not 0 <= at - known.last_seen_at < SEEN_MICROSECONDS:
+                again.setdefault(at, []).append(fingerprint)
     _many(connection, _FIRST, first)
-    _many(connection, _TOLD, anew)
-    for at in {record.last_seen_at for record in again}:
-        seen = [r.alert.fingerprint for r in again if r.last_seen_at == at]
-        connection.execute(update(t.alert).where(t.alert.c.fingerprint.in_(seen)).values(last_seen_at=to_db(at)))
+    _many(connection, _ANEW, anew)
+    for at, seen in again.items():
+        asking.seen_again(connection, seen, at)
 
 
-def _unless_there(connection: Connection) -> Any:
-    """A row whose idempotency key stands there already is left alone."""
-    return _WORK_POSTGRES if connection.dialect.name == "postgresql" else _WORK_SQLITE
+def _told_alike(known: Told, record: AlertRecord) -> bool:
+    return known.incident_id == record.incident_id and known.data == rows.json(record.alert)
 
 
-def _many(connection: Connection, statement: Any, values: list[rows.Values]) -> None:
-    """Executes it once for each of the values, which all have the same keys and need no conversion.
+def _many(connection: Connection, kind: _Kind, values: Sequence[rows.Values]) -> None:
+    """Executes it for each of the values, which all have the same keys and need no conversion.
 
     Compiled once and handed to the driver as it is: the toolkit's own way costs more than the database does.
     """
     if not values:
         return
-    sql, order = _compiled(connection.dialect, statement, tuple(values[0]))
-    given = [tuple([row[name] for name in order]) for row in values] if order else values
+    sql, order = _compiled(connection.dialect, kind, tuple(values[0]))
+    given = [tuple([row[name] for name in order]) for row in values] if order else {_ROWS: _as_json(values)}
     connection.exec_driver_sql(sql, given)
 
 
-_KNOWN: dict[tuple[str, int, tuple[str, ...]], tuple[str, tuple[str, ...]]] = {}
+def _as_json(values: Sequence[rows.Values]) -> str:
+    """PostgreSQL has no NUL in its texts, which people may paste; its picture stands for it."""
+    text = rows.json(values)
+    return _NUL.sub(r"\1\\u2400", text) if "\\u0000" in text else text
 
 
-def _compiled(dialect: Dialect, statement: Any, keys: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """The driver's words, and the order of its positional parameters; empty where they are named."""
-    key = (dialect.name, id(statement), keys)
+_KNOWN: dict[tuple[str, str, tuple[str, ...]], tuple[str, tuple[str, ...]]] = {}
+
+
+def _compiled(dialect: Dialect, kind: _Kind, keys: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """The driver's words, and the order of a row's values in them; empty where all rows are one value."""
+    key = (dialect.name, kind.name, keys)
     known = _KNOWN.get(key)
     if known is None:
-        compiled = statement.compile(dialect=dialect, column_keys=list(keys))
-        known = _KNOWN[key] = (str(compiled), tuple(compiled.positiontup or ()))
+        compiled = kind.build(dialect, _given(dialect, kind.table, keys)).compile(dialect=dialect)
+        order = tuple(name.removeprefix(_PREFIX) for name in compiled.positiontup or ())  # type: ignore[attr-defined]
+        known = _KNOWN[key] = (str(compiled), order)
     return known
+
+
+def _given(dialect: Dialect, table: Table, keys: Sequence[str]) -> Given:
+    types = {key: table.c[key.removesuffix("_")].type for key in keys}
+    if dialect.name != "postgresql":
+        return {key: bindparam(_PREFIX + key, type_=type_) for key, type_ in types.items()}
+    columns = [column(key, type_) for key, type_ in types.items()]
+    record = func.json_to_recordset(bindparam(_ROWS)).table_valued(*columns, name="given")
+    derived = record.render_derived(name="given", with_types=True)
+    return {key: derived.c[key] for key in keys}

@@ -36,7 +36,7 @@ from tocsin.incident.alert import AlertStatus
 from tocsin.incident.events import Entry
 from tocsin.incident.state import Incident, Status
 from tocsin.incident.work import Work
-from tocsin.store import rows, sending
+from tocsin.store import asking, rows, sending
 from tocsin.store import schema as t
 from tocsin.store.errors import NewerVersion, StoreUnavailable, reason
 from tocsin.store.keeping import Keeping
@@ -50,8 +50,7 @@ _OVER = (Status.RESOLVED.value, Status.CLOSED.value)
 _LARGEST = 2**31 - 1
 """The largest number that every database keeps; what people write into an address may be larger."""
 _OURS = t.incident.c.rev <= rows.REV
-_NEWER = "newer"
-_STATE = case((_OURS, t.incident.c.state), else_=_NEWER).label("state")
+_STATE = case((_OURS, t.incident.c.state), else_=asking.NEWER).label("state")
 """An incident's state for who may write it: one that a newer version has written is not ours to go on with."""
 MOST_FIRING = 5000
 """So many firing alerts of one name are looked through for those that inhibit others."""
@@ -72,7 +71,7 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
         self._states: dict[str, str | Incident | None] = {}
         self._heads: dict[str, Head] = {}
         self._alerts: dict[str, AlertRecord | None] = {}
-        self._told: dict[str, tuple[str | None, str]] = {}
+        self._told: dict[str, sending.Told] = {}
         self._open_of: dict[str, tuple[str, ...]] = {}
         self._leases: dict[int, str | None] = {}
         self._highest: int | None = None
@@ -181,29 +180,19 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
         if not wanted or not self._layers:
             return
         self._alerts.update(dict.fromkeys(wanted))
-        for row in self._known(wanted):
+        for row in asking.alerts(self._c, wanted):
             self._alerts[row.fingerprint] = rows.alert(row)
-            self._told[row.fingerprint] = (row.incident_id, row.data)
+            self._told[row.fingerprint] = sending.Told(row.incident_id, row.data, row.last_seen_at)
             if row.number is not None:
                 self._heads[row.incident_id] = Head(row.number, row.over in _OVER)
-
-    def _known(self, fingerprints: list[str]) -> Sequence[Any]:
-        """Alerts with the number and status of their incidents; the hottest question, in the driver's own words."""
-        if self._c.dialect.name == "postgresql":
-            return self._c.exec_driver_sql(_KNOWN_POSTGRES, (fingerprints,)).all()
-        return self._c.exec_driver_sql(_KNOWN_SQLITE, (rows.json(fingerprints),)).all()
 
     def foresee_services(self, services: Collection[str]) -> None:
         """Reads the open incidents of services that will be asked for, in one go."""
         wanted = [s for s in services if s not in self._open_of]
         if not wanted:
             return
-        c = t.incident.c
-        found = self._c.execute(
-            select(c.id, c.service, _STATE).where(c.service.in_(wanted), c.status.not_in(_OVER)).order_by(c.number)
-        ).all()
         self._open_of.update(dict.fromkeys(wanted, ()))
-        for row in found:
+        for row in asking.open_incidents(self._c, wanted):
             self._open_of[row.service] = (*self._open_of[row.service], row.id)
             self._states.setdefault(row.id, row.state)
 
@@ -212,8 +201,7 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
         wanted = [i for i in ids if i not in self._states]
         if not wanted:
             return
-        found = self._c.execute(select(t.incident.c.id, _STATE).where(t.incident.c.id.in_(wanted)))
-        self._states.update({row.id: row.state for row in found})
+        self._states.update({row.id: row.state for row in asking.states(self._c, wanted)})
 
     def _foresee_heads(self, ids: Collection[str]) -> None:
         wanted = [i for i in ids if i not in self._heads]
@@ -283,7 +271,7 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
 
     @staticmethod
     def _decoded(state: str | Incident | None) -> Incident | None:
-        if state == _NEWER:
+        if state == asking.NEWER:
             raise NewerVersion("a newer version of Tocsin has this incident in hand: ask again, or upgrade this server")
         return rows.STATE.decode(state) if isinstance(state, str) else state
 
@@ -473,7 +461,7 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
         if self._leases[id_] != owner or any(id_ in layer.finished for layer in self._layers):
             return False
         self._layers[-1].finished[id_] = Finished(
-            {"id_": id_, "state_": state, "error_": error, "next_": to_db(next_at), "unsure": int(uncertain)}
+            {"id_": id_, "state_": state, "error_": error, "next_at_": to_db(next_at), "uncertain_": int(uncertain)}
         )
         return True
 
@@ -486,13 +474,6 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
         """Rows by state."""
         counted = select(t.work.c.state, func.count()).group_by(t.work.c.state)
         return {row[0]: row[1] for row in self._settled().execute(counted)}
-
-
-_KNOWN = """SELECT alert.fingerprint, alert.incident_id, alert.first_seen_at, alert.last_seen_at, alert.data,
-incident.number, incident.status AS over FROM alert LEFT JOIN incident ON incident.id = alert.incident_id
-WHERE alert.fingerprint"""
-_KNOWN_POSTGRES = f"{_KNOWN} = ANY(%s)"
-_KNOWN_SQLITE = f"{_KNOWN} IN (SELECT value FROM json_each(?))"  # noqa: S608
 
 
 def _head(incident: Incident) -> Head:
