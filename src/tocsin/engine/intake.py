@@ -108,7 +108,7 @@ def _fired(ledger: Ledger, known: AlertRecord | None, alert: Alert, *, triage: T
         if held:
             _keep(ledger, known, replace(alert, held=held), None)
             return Receipt(alert.fingerprint, "held")
-    incident = (ledger.open_incident_of(service) or joined(ledger, alert)) if suggested else None
+    incident = (ledger.open_incident_of(service, drill=alert.drill) or joined(ledger, alert)) if suggested else None
     outcome = "attached" if incident else "opened"
     if suggested and incident is None:
         incident = _open(ledger, alert, triage=triage, suggested=suggested, new_id=new_id)
@@ -154,6 +154,7 @@ def _open(ledger: Ledger, alert: Alert, *, triage: Triage, suggested: tuple[str,
         source=alert.source,
         first_role=route.role if route else "",
         summary=alert.annotations.get("impact", ""),
+        drill=alert.drill,
     )
     return ledger.open(new_id, said, actor=alert.source)
 
