@@ -10,17 +10,17 @@ from itertools import zip_longest
 from tocsin.runbook import columns, durations, findings
 from tocsin.runbook.document import Document, Item, Items, Paragraph, Part, Section, Table, walk
 from tocsin.runbook.model import Finding, PostIncident, PostmortemOutline
-from tocsin.runbook.wording import is_nothing, plain, unnumbered, without_parentheses
+from tocsin.runbook.wording import Wording, is_nothing, plain, unnumbered, without_parentheses
 
-_ABOUT = re.compile(
+_ABOUT = Wording(
     r"post[-\s]?(?:incident|mortem|resolution)|after (?:the |an )?incident|retrospective|"
     r"incident review|p[oó]s[-\s]?incident|"
     r"follow-?\s?up|aftermath",
     re.IGNORECASE,
 )
 _FORM = re.compile(r"template|format|sections|includes?\b|contains?\b|outline", re.IGNORECASE)
-_TASKS = re.compile(r"action|task|activit|follow-?\s?up|next steps|to-?do", re.IGNORECASE)
-_NO_TASKS = re.compile(
+_TASKS = Wording(r"action|task|activit|follow-?\s?up|next steps|to-?do", re.IGNORECASE)
+_NO_TASKS = Wording(
     r"template|agenda|participants|attendees|contents|sections?\b|questions|principles|culture|metrics|example|format|"
     r"documentation|outline|items",
     re.IGNORECASE,
@@ -62,12 +62,12 @@ _WORKDAYS = re.compile(
     r"[^.;:]{0,40}\b(?:within|in|no later than)\s+(?:[0-9]+|one|two|three|five|ten)\s(?:business|working)\sdays?\b",
     re.IGNORECASE,
 )  # owed, and by no measured time
-_AGENDA = re.compile(r"agenda", re.IGNORECASE)
-_OUTLINE = re.compile(
+_AGENDA = Wording(r"agenda", re.IGNORECASE)
+_OUTLINE = Wording(
     r"^(?:document(?:ation)?|report|postmortem|post-mortem|write-?up|contents?)(?:\s+(?:sections?|template|outline))?$",
     re.I,
 )
-_ATTENDEES = re.compile(r"attendees|participants|who attends", re.IGNORECASE)
+_ATTENDEES = Wording(r"attendees|participants|who attends", re.IGNORECASE)
 
 
 def tasks(document: Document) -> tuple[tuple[PostIncident, ...], list[Finding]]:

@@ -80,7 +80,8 @@ def walk(blocks: tuple[Block, ...]) -> Iterator[Block]:
         yield block
         if isinstance(block, Items):
             for item in block.items:
-                yield from walk(item.blocks)
+                if item.blocks:
+                    yield from walk(item.blocks)
 
 
 def split_cells(line: str) -> tuple[str, ...]:

@@ -46,8 +46,9 @@ def _boxes(blocks: tuple[Block, ...], title: tuple[str, int]) -> Iterator[tuple[
         for item in block.items if isinstance(block, Items) else ():
             if item.checked is not None:
                 yield title, plain(item.text)
-            named = title if item.checked is not None else (_name(item), item.line)
-            yield from _boxes(item.blocks, named)
+            if item.blocks:
+                named = title if item.checked is not None else (_name(item), item.line)
+                yield from _boxes(item.blocks, named)
 
 
 def _name(item: Item) -> str:

@@ -9,13 +9,13 @@ from datetime import timedelta
 from tocsin.runbook import durations, findings, levels
 from tocsin.runbook.document import Document, Items, Paragraph, Section, Table, label_of, walk
 from tocsin.runbook.model import Audience, Cadence, Finding
-from tocsin.runbook.wording import plain
+from tocsin.runbook.wording import Wording, plain
 
 _UPDATES = re.compile(
     r"^(?!.*(?:runbook|document|review|drill|backup|\bcheck|monitor)).*(?:\bupdates?\b|communicat|\binform|notif)",
     re.IGNORECASE,
 )
-_CADENCE = re.compile(r"update|communicat|cadence|frequency|status", re.IGNORECASE)
+_CADENCE = Wording(r"update|communicat|cadence|frequency|status", re.IGNORECASE)
 _EVERY = re.compile(
     r"\b(?:every|each)\s+(?P<time>[^:;,.(]{1,60}?)(?=\s*(?:[:;,.()]|$|\s(?:during|for|in|while|until|to|via|on|or|and|at|from|thereafter|after)\b))",
     re.IGNORECASE,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from msgspec import Struct
 
@@ -28,7 +27,7 @@ from tocsin.runbook.blocks import (
 )
 from tocsin.runbook.pieces import cuts
 from tocsin.runbook.scanning import Doubtful, scan
-from tocsin.runbook.wording import plain
+from tocsin.runbook.wording import Wording, plain
 
 __all__ = [
     "Block",
@@ -64,23 +63,20 @@ class Part(Struct, frozen=True, gc=False):
 
 class Section(Struct, frozen=True, gc=False):
     """A heading and what stands under it up to the next heading. `path` holds the titles above it, outermost first,
-    without the document's own title (its only heading of the first level, when it opens the document)."""
+    without the document's own title (its only heading of the first level, when it opens the document); `trail` are the
+    titles that tell what the section is about, innermost first."""
 
     title: str
     level: int
     line: int
     path: tuple[str, ...]
+    trail: tuple[str, ...]
     blocks: tuple[Block, ...]
     labelled: tuple[Part, ...]
 
-    @property
-    def trail(self) -> tuple[str, ...]:
-        """The titles that tell what the section is about, innermost first."""
-        return (self.title, *reversed(self.path))
-
-    def under(self, wording: re.Pattern[str]) -> bool:
-        """Whether one of those titles has that wording."""
-        return _found(wording, self.trail)
+    def under(self, wording: Wording) -> bool:
+        """Whether one of the titles of the `trail` has that wording."""
+        return any(wording.search(title) for title in self.trail)
 
     def parts(self) -> tuple[Part, ...]:
         """The blocks by the bold label they stand under; the first part has none."""
@@ -132,11 +128,6 @@ def headed(lines: tuple[str, ...], references: commonmark.References) -> Iterato
             yield from commonmark.headed(lines, start, end, references)
 
 
-@lru_cache(maxsize=16384)  # the same titles stand above many sections
-def _found(wording: re.Pattern[str], titles: tuple[str, ...]) -> bool:
-    return any(wording.search(title) for title in titles)
-
-
 def label_of(text: str) -> tuple[str, str] | None:
     """(label, value) of a line that opens with a bold label: `**Updates:**`, `**Channel:** Slack`, `**Scale up**`."""
     match = _LABEL.fullmatch(text)
@@ -155,7 +146,7 @@ def _sections(headed: list[Headed]) -> Iterator[Section]:
         if level:
             above = [entry for entry in above if entry[0] < level] + [(level, title)]
         path = tuple(name for outer, name in above[:-1] if not (named and outer == 1))
-        yield Section(title, level, line, path, blocks, tuple(_parts(line, blocks)))
+        yield Section(title, level, line, path, (title, *path[::-1]), blocks, tuple(_parts(line, blocks)))
 
 
 def _has_title(levels: list[int]) -> bool:

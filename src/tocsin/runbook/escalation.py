@@ -8,9 +8,9 @@ from datetime import timedelta
 from tocsin.runbook import columns, durations, findings, ladders, levels, phrases, roles
 from tocsin.runbook.document import Document, Section, Table
 from tocsin.runbook.model import Finding, Rung
-from tocsin.runbook.wording import is_nothing, plain
+from tocsin.runbook.wording import Wording, is_nothing, plain
 
-_ABOUT = re.compile(r"escalat|escalon|escalada|эскалац|升级|who to (?:page|call|notify)|notif", re.IGNORECASE)
+_ABOUT = Wording(r"escalat|escalon|escalada|эскалац|升级|who to (?:page|call|notify)|notif", re.IGNORECASE)
 _ROLE = re.compile(r"^(?:role|who|contact|person|team|title|escalate to|notify)\b", re.IGNORECASE)
 _RESPONSE = re.compile(r"respon|resol|acknowledg|\back\b", re.IGNORECASE)
 _AT_ONCE = re.compile(

@@ -9,27 +9,27 @@ from tocsin.runbook import findings
 from tocsin.runbook.commands import looks_like_one
 from tocsin.runbook.document import Code, Document, Items, Paragraph, Part, Quote, Section
 from tocsin.runbook.model import Finding, Template
-from tocsin.runbook.wording import plain, unnumbered, without_parentheses
+from tocsin.runbook.wording import Wording, plain, unnumbered, without_parentheses
 
-_TEMPLATE = re.compile(
+_TEMPLATE = Wording(
     r"communicat|template|notification|status page|announce|message|comunica[cç]|notifica[cç]|plantilla|mensa[gj]e|"
     r"modèle|шаблон|сообщени|коммуникац|уведомлени|模板|通知",
     re.IGNORECASE,
 )
 _SUBJECT = re.compile(r"\s*(?:\*\*)?subject:", re.IGNORECASE)
-_PROMISED = re.compile("template", re.IGNORECASE)
-_NAMED = re.compile(r"template|message|notification|announcement", re.IGNORECASE)
+_PROMISED = Wording("template", re.IGNORECASE)
+_NAMED = Wording(r"template|message|notification|announcement", re.IGNORECASE)
 _SENDS = re.compile(r"(?:post|send|announce|publish|share|notify|email)\b.{4,80}:$", re.IGNORECASE)
 _TELLS = re.compile(r"communicat|notif|announc|assemble|declare|\bpost\b|status|inform|\btell\b", re.IGNORECASE)
 _GENERIC = re.compile(r"(?:message |email )?(?:body|text|content|message)", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“«](?P<said>[^\"“”«»]{20,})[\"”»]")
-_FORM = re.compile(r"post-?\s?mortem|postmortem|incident report|review|\brca\b|root cause analysis", re.IGNORECASE)
+_FORM = Wording(r"post-?\s?mortem|postmortem|incident report|review|\brca\b|root cause analysis", re.IGNORECASE)
 _PROSE = {"", "text", "txt", "markdown", "md", "plain", "plaintext"}
 _FIELD = re.compile(
     r"(?<!!)\[(?P<square>[^\[\]\n]{1,80})\](?!\()|(?<![{$])\{(?P<curly>[^{}\n]{1,80})\}(?!\})|"
     r"<(?P<angle>[A-Za-z][\w -]{0,40})>"
 )
-_CONTACTS = re.compile(r"contact|on-?call|directory|roster|rotation|hand-?(?:off|over)|schedule", re.IGNORECASE)
+_CONTACTS = Wording(r"contact|on-?call|directory|roster|rotation|hand-?(?:off|over)|schedule", re.IGNORECASE)
 _BLANK = re.compile(r"(?<!!)\[[^\[\]\n]{2,80}\](?![(\[:])|(?<![{$])\{\{?[^{}\n]{1,80}\}|<[A-Za-z][\w -]{0,40}>")
 _RULE = re.compile(r"^[ \t]*(?:-{3,}|={3,}|\*{3,})[ \t]*$", re.MULTILINE)
 _OPENS = re.compile(

@@ -12,26 +12,26 @@ from tocsin.runbook.document import Block, Code, Document, Item, Items, Part, Se
 from tocsin.runbook.model import Step, StepKind
 from tocsin.runbook.procedures import SHELL, holders, in_scenario
 from tocsin.runbook.shell import split_fence
-from tocsin.runbook.wording import code_spans, plain, unnumbered, without_parentheses
+from tocsin.runbook.wording import Wording, code_spans, plain, unnumbered, without_parentheses
 
-ABOUT = re.compile(
+ABOUT = Wording(
     r"mitigat|mitigar|mitiga[cç]|contain(?:ment|$)|conten[cç]|quick (?:fix|action|win)|"
     r"stop the bleeding|stabili[sz]|workarounds?$|"
     r"устран|缓解",
     re.IGNORECASE,
 )
-_ALONE = re.compile(
+_ALONE = Wording(
     r"(?:immediate |quick |initial |temporary |short-?term )?(?:mitig|contain|"
     r"quick (?:fix|action|win)|stabili)\w*",
     re.IGNORECASE,
 )
-_NOT = re.compile(
+_NOT = Wording(
     r"resol|recover|post|strateg(?:y|ies) (?:review|planning)|risk|threat|prevent|"
     r"long-?term|matrix|checklist",
     re.IGNORECASE,
 )
-FIXES = re.compile(r"resol(?:ve|ution|ving)|recover|remediat|repair|fix", re.IGNORECASE)
-_IN_ORDER = re.compile(r"procedure\b", re.IGNORECASE)  # what stands below is gone through, and nothing to choose from
+FIXES = Wording(r"resol(?:ve|ution|ving)|recover|remediat|repair|fix", re.IGNORECASE)
+_IN_ORDER = Wording(r"procedure\b", re.IGNORECASE)  # what stands below is gone through, and nothing to choose from
 _PROCESS = re.compile(r"\b(?:protocol|procedure|sequence|workflow)s?$", re.IGNORECASE)
 _GOAL = re.compile(r"(?:goal|objective|note|purpose|aim|priority|owner|who|target|warning|important)\b", re.IGNORECASE)
 _LIST_OF = re.compile(

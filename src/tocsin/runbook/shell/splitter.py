@@ -51,7 +51,7 @@ def split_fence(text: str, *, line: int) -> Fence:
     )
 
 
-@lru_cache(maxsize=512)  # the same fence is read for procedures and for mitigations, and again with every reload
+@lru_cache(maxsize=2048)  # the same fence is read for procedures and for mitigations, and again with every reload
 def _split(text: str) -> Fence:
     """The fence with its lines counted from 0."""
     line = 0
