@@ -14,10 +14,12 @@ from engines import until as until_asked
 from listening import until
 from serving import free_port
 
+from tocsin.bootstrap.hearing import Heard, Hearing
 from tocsin.bootstrap.mailing import Letters
 from tocsin.bootstrap.watchers import watchers
 from tocsin.config import Settings, load
 from tocsin.engine.desk import Desk
+from tocsin.engine.ingest_log import Direct
 from tocsin.incident.alert import Alert
 from tocsin.signals.heartbeat import Beats
 from tocsin.signals.mail import decode
@@ -63,10 +65,13 @@ def settings(folder: Path, port: int = 0) -> Settings:
 
 
 @asynccontextmanager
-async def watched(world: World, given: Settings, troubles: dict[str, str | None]) -> AsyncIterator[None]:
+async def watched(
+    world: World, given: Settings, troubles: dict[str, str | None], hearing: Hearing | None = None
+) -> AsyncIterator[None]:
     plant = world.start()
     jobs = watchers(
-        given, plant.desk, clock=world.clock, firing=(), prometheus=None, on_trouble=troubles.__setitem__
+        given, Direct(plant.desk), clock=world.clock, firing=(), prometheus=None, on_trouble=troubles.__setitem__,
+        hearing=hearing or Hearing(),
     )  # fmt: skip
     running = [asyncio.ensure_future(job()) for job in jobs]
     try:
@@ -97,12 +102,7 @@ async def test_a_mail_opens_an_incident_before_it_is_taken(tmp_path: Path) -> No
     free = free_port()
     async with watched(world, settings(tmp_path, free), troubles):
         await until(lambda: _answers(free))
-
-        def speak() -> None:
-            with smtplib.SMTP("127.0.0.1", free, timeout=20) as smtp:
-                smtp.sendmail("cron@a.example", ["alerts@x.example"], MAIL.format(subject="Disk full", number=1))
-
-        await asyncio.to_thread(speak)
+        await asyncio.to_thread(_send, free, "Disk full")
         assert "Disk full" in [i.title for i in await world.start().desk.incidents()]
 
 
@@ -118,7 +118,7 @@ def alerts(world: World, subject: str) -> list[Alert]:
 async def test_the_mail_of_an_id_that_was_taken_changes_nothing(tmp_path: Path) -> None:
     world = World(tmp_path / "t.db")
     plant = world.start()
-    letters = Letters(settings(tmp_path), plant.desk)
+    letters = Letters(settings(tmp_path), Direct(plant.desk))
     await letters.take("<1@a.example>", alerts(world, "Disk full"))
     await letters.take("<1@a.example>", alerts(world, "Another"))
     assert [r.alert.name for r in await plant.desk.alerts()] == ["Disk full"]
@@ -130,7 +130,29 @@ async def test_the_mail_of_an_id_that_was_taken_changes_nothing(tmp_path: Path) 
 async def test_a_mail_that_beats_a_heartbeat_opens_nothing(tmp_path: Path) -> None:
     world = World(tmp_path / "t.db")
     plant = world.start()
-    await Letters(settings(tmp_path), plant.desk).take("<1@a.example>", alerts(world, "backup done"))
+    await Letters(settings(tmp_path), Direct(plant.desk)).take("<1@a.example>", alerts(world, "backup done"))
     assert await plant.desk.incidents() == []
     assert await Beats(plant.core).last("backup") == world.clock.now()
     await world.end()
+
+
+async def test_what_a_watch_and_a_mail_bring_is_told_with_what_came_of_it(tmp_path: Path) -> None:
+    world, heard, free = World(tmp_path / "t.db"), list[Heard](), free_port()
+    hearing = Hearing()
+    hearing.listener = heard.append
+    async with watched(world, settings(tmp_path, free), {}, hearing):
+        await until(lambda: _answers(free) and bool(heard))
+        await asyncio.to_thread(_send, free, "Disk full")
+    told = {one.sender: one for one in heard}
+    assert told["probes/port"].raw.startswith(b"summary: port: tcp://127.0.0.1:9 is failing")
+    assert [r.outcome for r in told["probes/port"].receipts] == ["opened"]
+    assert (told["email"].what, told["email"].who, told["email"].status) == ("mail to alerts", "cron@a.example", 250)
+    assert b"Subject: Disk full" in told["email"].raw
+    assert [(a.name, r.outcome) for a, r in zip(told["email"].alerts, told["email"].receipts, strict=True)] == [
+        ("Disk full", "opened")
+    ]
+
+
+def _send(port: int, subject: str) -> None:
+    with smtplib.SMTP("127.0.0.1", port, timeout=20) as smtp:
+        smtp.sendmail("cron@a.example", ["alerts+x@x.example"], MAIL.format(subject=subject, number=1))

@@ -16,8 +16,9 @@ from certificates import certified
 from listening import SetClock, running, until
 
 from tocsin.engine.errors import Unavailable
+from tocsin.engine.intake import Receipt
 from tocsin.incident.alert import Alert
-from tocsin.signals.mailbox import Box, Mailbox
+from tocsin.signals.mailbox import Box, Mailbox, Posted
 from tocsin.signals.restraint import EACH
 
 BOX = Box(port=0, token="s3cret")
@@ -32,10 +33,11 @@ class Kept:
         self.mails: list[tuple[str, Sequence[Alert]]] = []
         self.failure: Exception | None = None
 
-    async def take(self, message_id: str, alerts: Sequence[Alert]) -> None:
+    async def take(self, message_id: str, alerts: Sequence[Alert]) -> Sequence[Receipt]:
         if self.failure is not None:
             raise self.failure
         self.mails.append((message_id, alerts))
+        return [Receipt(alert.fingerprint, "opened", 1) for alert in alerts]
 
 
 @asynccontextmanager
@@ -193,3 +195,22 @@ async def test_a_certificate_that_cannot_be_read_is_trouble_and_no_end(tmp_path:
         assert not task.done()
     assert troubles == [("email", "mail cannot be listened for: No such file or directory")]
     assert "s3cret" not in repr(BOX)
+
+
+async def test_each_mail_is_told_with_its_answer_and_without_a_token() -> None:
+    told, kept = list[Posted](), Kept()
+    mailbox = Mailbox(BOX, kept.take, clock=SetClock(), on_mail=told.append)
+    async with running(mailbox.run()):
+        await until(lambda: mailbox.port)
+        await send(mailbox, mail=b"To: " + ALERTS.encode() + b"\r\n" + MAIL)
+        await send(mailbox, to="alerts+wrong-t0ken@tocsin.example")
+        kept.failure = Unavailable("away")
+        await send(mailbox)
+    assert [(one.sender, one.to, one.status) for one in told] == [
+        ("cron@a.example", "alerts", 250),
+        ("cron@a.example", "alerts@tocsin.example", 550),
+        ("cron@a.example", "alerts", 451),
+    ]
+    assert b"Subject: Disk full" in told[0].raw
+    assert [r.outcome for r in told[0].receipts] == ["opened"]
+    assert all(secret not in repr(told) for secret in ("s3cret", "wrong-t0ken"))

@@ -89,11 +89,12 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
     house.spooled = spooled(settings, desk, on_trouble)
     sources = watchers(
         settings,
-        desk,
+        house.ingest,
         clock=clock,
         firing=_left_firing(store),
         prometheus=prometheus,
         on_trouble=on_trouble,
+        hearing=house.hearing,
     )
     if dispatch is not None:
         sources.append(RunnerWatch(dispatch, house.troubles).run)

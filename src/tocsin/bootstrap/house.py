@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 
 import structlog
 
+from tocsin.bootstrap.hearing import Hearing
 from tocsin.config import Settings
 from tocsin.diagnosis.live import Truth
 from tocsin.engine.core import Core
 from tocsin.engine.credentials import Credentials
 from tocsin.engine.desk import Desk
 from tocsin.engine.diagnosing import Diagnosing
-from tocsin.engine.ingest_log import Direct, IngestLog
+from tocsin.engine.ingest_log import Direct
 from tocsin.engine.loop import Engine
 from tocsin.engine.sending import Channels
 from tocsin.engine.signing import Signer
@@ -61,11 +62,12 @@ class House:
     closing: Sequence[Background] = ()
     troubles: dict[str, str] = field(default_factory=dict)
     dispatch: Dispatch | None = None
-    spooled: IngestLog | None = None
+    spooled: Direct | None = None
+    hearing: Hearing = field(default_factory=Hearing)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
-    def ingest(self) -> IngestLog:
+    def ingest(self) -> Direct:
         """Where alerts come in: straight into the database, unless there is a spool for when it refuses."""
         return self.spooled or Direct(self.desk)
 

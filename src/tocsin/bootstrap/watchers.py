@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from tocsin.bootstrap.hearing import HEARTBEATS, LOGS, PROBES, RULES, Hearing, Watched
 from tocsin.bootstrap.house import Background
 from tocsin.bootstrap.mailing import mailbox
 from tocsin.bootstrap.senders import heartbeats
 from tocsin.config import Settings
 from tocsin.config import logs as config
 from tocsin.config.scalars import host_port
-from tocsin.engine.desk import Desk
+from tocsin.engine.ingest_log import Direct
 from tocsin.engine.ports import Clock
 from tocsin.evidence.prometheus import Prometheus
 from tocsin.incident.alert import Alert
@@ -30,33 +31,35 @@ from tocsin.signals.workload import WorkloadLines
 
 def watchers(
     settings: Settings,
-    desk: Desk,
+    ingest: Direct,
     *,
     clock: Clock,
     firing: Sequence[Alert],
     prometheus: Prometheus | None,
     on_trouble: OnTrouble,
+    hearing: Hearing,
 ) -> list[Background]:
     """One endless job for each configured source. `firing` are alerts that were left firing when last stopped."""
 
-    async def emit(alert: Alert) -> None:
-        await desk.receive([alert])
+    def emit(kind: str, name: str) -> Emit:
+        return Watched(kind, name, ingest=ingest, hearing=hearing).emit
 
     found: list[Background] = []
     for check in _checks(settings):
-        found.append(Probe(check, emit=emit, clock=clock, on_trouble=on_trouble, firing=firing).run)
+        found.append(Probe(check, emit=emit(PROBES, check.name), clock=clock, on_trouble=on_trouble, firing=firing).run)
     syslog = _syslog(settings)
     for w in settings.sources.logs:
         lines = _lines(w, settings, clock=clock, syslog=syslog)
-        found.append(_log_watch(w, lines, emit=emit, clock=clock, on_trouble=on_trouble, firing=firing))
+        found.append(_log_watch(w, lines, emit=emit(LOGS, w.name), clock=clock, on_trouble=on_trouble, firing=firing))
     if syslog is not None:
         found.append(syslog.run)
-    post = mailbox(settings, desk, clock=clock, on_trouble=on_trouble)
+    post = mailbox(settings, ingest, clock=clock, on_trouble=on_trouble, hearing=hearing)
     if post is not None:
         found.append(post.run)
     for heartbeat in heartbeats(settings):
-        last = partial(Beats(desk.core).last, heartbeat.name)
-        beating = HeartbeatWatch(heartbeat, last, emit=emit, clock=clock, on_trouble=on_trouble, firing=firing)
+        last = partial(Beats(ingest.desk.core).last, heartbeat.name)
+        told = emit(HEARTBEATS, heartbeat.name)
+        beating = HeartbeatWatch(heartbeat, last, emit=told, clock=clock, on_trouble=on_trouble, firing=firing)
         found.append(beating.run)
     rules = settings.sources.prometheus.rules if settings.sources.prometheus else ()
     for r in rules if prometheus else ():
@@ -71,7 +74,9 @@ def watchers(
         query = prometheus.query if prometheus else None
         if query is not None:
             found.append(
-                PrometheusWatch(asked, query, emit=emit, clock=clock, on_trouble=on_trouble, firing=firing).run
+                PrometheusWatch(
+                    asked, query, emit=emit(RULES, r.name), clock=clock, on_trouble=on_trouble, firing=firing
+                ).run
             )
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from tocsin.engine.core import new_id
@@ -24,13 +24,15 @@ from tocsin.incident.state import Incident
 
 class Receipt(Struct, frozen=True):
     """What came of one alert: `opened`, `attached`, `resolved`, `repeated`, `stale`, `held` (back, see `Alert.held`) or
-    `recorded` (no incident)."""
+    `recorded` (no incident). `why` is what holds it back, or `flapping`."""
 
     fingerprint: str
     outcome: str
     incident: int | None = None
+    why: str | UnsetType = UNSET
 
 
+FLAPPING = "flapping"
 FLAPS, FLAPPING_WITHIN, QUIET = 5, timedelta(hours=1), timedelta(minutes=15)
 """An alert that begins so often in this time flaps, until it has not begun anew for a quiet while."""
 
@@ -65,7 +67,8 @@ def receive(ledger: Ledger, alert: Alert, *, triage: Triage) -> Receipt:
             if alert.source == REPORT and known.incident_id is not None:
                 reported_again(ledger, ledger.get(known.incident_id), alert)
         number = _number(ledger, known)
-        return Receipt(alert.fingerprint, outcome, number)
+        held = known.alert.held if known is not None and outcome == "repeated" else ""
+        return Receipt(alert.fingerprint, outcome, number, held or UNSET)
     if alert.status is AlertStatus.RESOLVED:
         return _stopped(ledger, known, alert)
     return _fired(ledger, known, alert, triage=triage)
@@ -108,8 +111,8 @@ def _fired(ledger: Ledger, known: AlertRecord | None, alert: Alert, *, triage: T
         held = triage.held(ledger.tx, alert, ledger.now)
         if held:
             _keep(ledger, known, replace(alert, held=held), None)
-            return Receipt(alert.fingerprint, "held")
-    incident = (ledger.open_incident_of(service) or joined(ledger, alert)) if suggested else None
+            return Receipt(alert.fingerprint, "held", why=held)
+    incident = (ledger.open_incident_of(service, drill=alert.drill) or joined(ledger, alert)) if suggested else None
     outcome = "attached" if incident else "opened"
     if suggested and incident is None:
         incident = _open(ledger, alert, triage=triage, suggested=suggested)
@@ -125,7 +128,7 @@ def _fired(ledger: Ledger, known: AlertRecord | None, alert: Alert, *, triage: T
         incident = ledger.append(incident, commands.note(incident, ctx, text=_flapping(alert)), actor=TOCSIN.name)
     if outcome == "opened":
         ledger.append(incident, commands.first_moves(incident, ctx), actor=TOCSIN.name)
-    return Receipt(alert.fingerprint, outcome, incident.number)
+    return Receipt(alert.fingerprint, outcome, incident.number, FLAPPING if flaps(alert, ledger.now) else UNSET)
 
 
 def let_go(ledger: Ledger, record: AlertRecord, *, triage: Triage) -> Receipt:
@@ -155,6 +158,7 @@ def _open(ledger: Ledger, alert: Alert, *, triage: Triage, suggested: tuple[str,
         source=alert.source,
         first_role=route.role if route else "",
         summary=alert.annotations.get("impact", ""),
+        drill=alert.drill,
     )
     return ledger.open(new_id(), said, actor=alert.source)
 

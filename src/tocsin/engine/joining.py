@@ -25,7 +25,15 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def joined(ledger: Ledger, alert: Alert) -> Incident | None:
-    """The open incident of what was told of the same group, or reported in like words; None when there is none."""
+    """The open incident of what was told of the same group, or reported in like words; None when there is none.
+
+    What is real never joins a drill, nor a drill what is real.
+    """
+    found = _joined(ledger, alert)
+    return found if found is not None and found.drill == alert.drill else None
+
+
+def _joined(ledger: Ledger, alert: Alert) -> Incident | None:
     if alert.source == REPORT:
         return _reported_alike(ledger, alert)
     told = group_signal(alert)
@@ -55,7 +63,7 @@ def _of_the_whole_group(ledger: Ledger, told: str) -> Incident | None:
 
 
 def _of_a_member(ledger: Ledger, alert: Alert) -> Incident | None:
-    return _newest(ledger, lambda incident: alert.fingerprint in incident.groups)
+    return _newest(ledger, lambda incident: incident.drill == alert.drill and alert.fingerprint in incident.groups)
 
 
 def _reported_alike(ledger: Ledger, alert: Alert) -> Incident | None:
@@ -65,7 +73,7 @@ def _reported_alike(ledger: Ledger, alert: Alert) -> Incident | None:
 
     def same(incident: Incident) -> bool:
         recent = incident.reported_at is not None and ledger.now - incident.reported_at <= WITHIN
-        return recent and alike(incident.title, alert.summary)
+        return incident.drill == alert.drill and recent and alike(incident.title, alert.summary)
 
     return _newest(ledger, same)
 

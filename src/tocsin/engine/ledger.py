@@ -45,9 +45,12 @@ class Ledger:
             raise NotFound(f"no incident {ref}")
         return found
 
-    def open_incident_of(self, service: str) -> Incident | None:
-        """The service's incident that is not over, as this transaction sees it; none for a service without a name."""
-        return self.tx.open_incident_of(service) if service else None
+    def open_incident_of(self, service: str, *, drill: bool = False) -> Incident | None:
+        """The service's incident that is not over, as this transaction sees it; none for a service without a name.
+
+        A drill and what is real are kept apart.
+        """
+        return self.tx.open_incident_of(service, drill=drill) if service else None
 
     def open(self, id_: str, opened: e.Opened, *, actor: str) -> Incident:
         """A new incident with the next number."""

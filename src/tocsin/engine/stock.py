@@ -29,7 +29,8 @@ class Queued(Struct, frozen=True):
 
 
 class Gauges(Struct, frozen=True):
-    """How much there is of what, at one instant. `incidents` is by (severity, status), of those not over."""
+    """How much there is of what, at one instant. `incidents` is by (severity, status), of those not over; drills
+    are not counted."""
 
     queue: tuple[Queued, ...]
     incidents: dict[tuple[str, str], int]

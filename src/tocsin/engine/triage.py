@@ -61,6 +61,8 @@ class Inhibition(Struct, frozen=True):
         """Whether the firing source silences the target; nothing silences itself, nor what is its like."""
         if source.fingerprint == target.fingerprint or source.status is not AlertStatus.FIRING:
             return False
+        if source.drill and not target.drill:
+            return False  # what only practises silences nothing real
         same = all(source.labels.get(label, "") == target.labels.get(label, "") for label in self.equal)
         return same and self.is_source(source)
 

@@ -9,6 +9,10 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+DRILL = "DRILL: "
+"""How whatever is told of a drill begins."""
+_NO_DRILL = ("", "false", "no", "0")
+
 
 class AlertStatus(StrEnum):
     FIRING = "firing"
@@ -40,6 +44,12 @@ class Alert(Struct, frozen=True):
     @property
     def name(self) -> str:
         return self.labels.get("alertname", "alert")
+
+    @property
+    def drill(self) -> bool:
+        """Whether it only practises: labelled `drill`, or told as one."""
+        labelled = self.labels.get("drill", "").strip().casefold() not in _NO_DRILL
+        return labelled or self.summary.startswith(DRILL)
 
     @property
     def summary(self) -> str:

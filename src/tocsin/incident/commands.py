@@ -10,7 +10,7 @@ from datetime import datetime
 
 from tocsin.incident import events as e
 from tocsin.incident import steps
-from tocsin.incident.alert import Alert, AlertStatus, group_signal
+from tocsin.incident.alert import DRILL, Alert, AlertStatus, group_signal
 from tocsin.incident.checklists import item as checklist_item
 from tocsin.incident.checklists import item_of_text, open_tasks, open_verification
 from tocsin.incident.deadlines import acknowledge_due, open_rungs
@@ -39,15 +39,21 @@ def opened(
     source: str,
     summary: str = "",
     first_role: str = "",
+    drill: bool = False,
 ) -> e.Opened:
-    """The first event of an incident. Raises CommandError for a severity that the runbook does not define."""
+    """The first event of an incident. Raises CommandError for a severity that the runbook does not define.
+
+    A drill is told as one by its title; whoever gives it such a title means one.
+    """
     _known_severity(ctx, severity)
     if not title.strip():
         raise CommandError("an incident needs a title", {"title": "must not be empty"})
-    title = " ".join(title.split())[:300]
+    title = " ".join(title.split())
+    drill = drill or title.startswith(DRILL)
+    title = f"{DRILL if drill else ''}{title.removeprefix(DRILL)}"[:300]
     linked = tuple(document.digest for document in ctx.policy.linked)
     digest = ctx.policy.runbook.digest
-    return e.Opened(title, severity, severity_reason, service, source, digest, summary, linked, first_role)
+    return e.Opened(title, severity, severity_reason, service, source, digest, summary, linked, first_role, drill)
 
 
 def first_moves(incident: Incident, ctx: Context) -> Events:

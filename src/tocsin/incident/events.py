@@ -24,7 +24,9 @@ class _Event(Struct, frozen=True, tag_field="type", omit_defaults=True):
 
 class Opened(_Event, frozen=True, tag="Opened"):
     """`runbook` is the digest of the document in force, `linked` those of the documents it links to; the incident keeps
-    them until re-read on purpose. `first_role` is paged first when a route of the settings says so."""
+    them until re-read on purpose. `first_role` is paged first when a route of the settings says so. Of a `drill` the
+    title begins with `DRILL: `, and nothing is counted.
+    """
 
     title: str
     severity: str
@@ -35,6 +37,7 @@ class Opened(_Event, frozen=True, tag="Opened"):
     summary: str = ""
     linked: tuple[str, ...] = ()
     first_role: str = ""
+    drill: bool = False
 
 
 class AlertFired(_Event, frozen=True, tag="AlertFired"):

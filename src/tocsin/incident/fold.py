@@ -40,7 +40,7 @@ def begin(id_: str, number: int, entry: e.Entry) -> Incident:
         id=id_, number=number, title=opened.title, severity=opened.severity, severity_reason=opened.severity_reason,
         status=Status.OPEN, service=opened.service, source=opened.source, runbook=opened.runbook, opened_at=entry.at,
         clock_started_at=entry.at, version=entry.seq, summary=opened.summary,
-        linked=opened.linked, first_role=opened.first_role,
+        linked=opened.linked, first_role=opened.first_role, drill=opened.drill,
     )  # fmt: skip
 
 

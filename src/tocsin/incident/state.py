@@ -207,6 +207,7 @@ class Incident(Struct, frozen=True):
     action_items: tuple[ActionItem, ...] = ()
     reminded: tuple[str, ...] = ()
     first_role: str = ""
+    drill: bool = False
 
     @property
     def commander(self) -> str | None:

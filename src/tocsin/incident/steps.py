@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from tocsin.incident import events as e
 from tocsin.incident import templates
+from tocsin.incident.alert import DRILL
 from tocsin.incident.policy import Context
 from tocsin.incident.state import Incident, Status
 from tocsin.runbook.model import Procedure, Purpose, StepClass
@@ -105,17 +106,22 @@ def post(
 
 
 def publish(incident: Incident, ctx: Context, status: Status) -> tuple[e.Event, ...]:
-    """The public word for `status`, when it is new and the page follows by itself (or shows this incident already)."""
+    """The public word for `status`, when it is new and the page follows by itself (or shows this incident already).
+
+    Of a drill the public is told nothing but what a person publishes.
+    """
     word = templates.public_word(status)
     shown = incident.public[-1].status if incident.public else None
-    if word == shown or not (ctx.policy.rules.publish_automatically or shown):
+    by_itself = ctx.policy.rules.publish_automatically and not incident.drill
+    if word == shown or not (by_itself or shown):
         return ()
     return (public_event(incident, ctx, word),)
 
 
 def public_event(incident: Incident, ctx: Context, word: str, text: str = "") -> e.StatusPublished:
-    """What the public reads: the runbook's own sentence unless a person wrote one."""
+    """What the public reads: the runbook's own sentence unless a person wrote one; of a drill, that it is one."""
     template = next(filter(None, map(ctx.policy.runbook.template, STATUS_PAGE_TEMPLATES)), None)
     service = incident.service or "our service"
     sentence = text or templates.public_texts(template, service).get(word, "")
-    return e.StatusPublished(word, sentence, templates.public_title(template, service))
+    mark = DRILL if incident.drill else ""
+    return e.StatusPublished(word, mark + sentence, mark + templates.public_title(template, service))

@@ -52,6 +52,8 @@ def summary(known: Known) -> tuple[Block, ...]:
         ("Informed", listed(dict.fromkeys(p.person for p in i.pages if p.informed), most=20) or "nobody"),
         ("Resolved", _resolved(known)),
     ]
+    if i.drill:
+        rows.append(("Drill", "yes: nothing real was affected, and its times belong into no statistics"))
     if i.generation:
         rows.append(("Reopened", "once" if i.generation == 1 else f"{i.generation} times"))
     return (Table(("What", "Known"), tuple(rows)),)

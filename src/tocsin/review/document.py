@@ -40,7 +40,10 @@ class Section(Struct, frozen=True):
 
 
 class Postmortem(Struct, frozen=True):
-    """A postmortem as it stands now: `sections` to be read in order, and the numbers in them once more as values."""
+    """A postmortem as it stands now: `sections` to be read in order, and the numbers in them once more as values.
+
+    Those of a `drill` belong into no statistics.
+    """
 
     incident: str
     number: int
@@ -55,6 +58,7 @@ class Postmortem(Struct, frozen=True):
     acknowledge_sla: AcknowledgeSla
     update_cadence: UpdateCadence
     action_items: tuple[ActionItem, ...]
+    drill: bool = False
 
 
 def as_json(postmortem: Postmortem) -> dict[str, Any]:

@@ -50,6 +50,7 @@ def postmortem(
         acknowledge_sla=acknowledge_sla(incident, known.timeline),
         update_cadence=update_cadence(known.timeline),
         action_items=incident.action_items,
+        drill=incident.drill,
     )
 
 

@@ -10,17 +10,17 @@ from itertools import zip_longest
 from tocsin.runbook import columns, durations, findings
 from tocsin.runbook.document import Document, Item, Items, Paragraph, Part, Section, Table, walk
 from tocsin.runbook.model import Finding, PostIncident, PostmortemOutline
-from tocsin.runbook.wording import is_nothing, plain, unnumbered, without_parentheses
+from tocsin.runbook.wording import Wording, is_nothing, plain, unnumbered, without_parentheses
 
-_ABOUT = re.compile(
+_ABOUT = Wording(
     r"post[-\s]?(?:incident|mortem|resolution)|after (?:the |an )?incident|retrospective|"
     r"incident review|p[oó]s[-\s]?incident|"
     r"follow-?\s?up|aftermath",
     re.IGNORECASE,
 )
 _FORM = re.compile(r"template|format|sections|includes?\b|contains?\b|outline", re.IGNORECASE)
-_TASKS = re.compile(r"action|task|activit|follow-?\s?up|next steps|to-?do", re.IGNORECASE)
-_NO_TASKS = re.compile(
+_TASKS = Wording(r"action|task|activit|follow-?\s?up|next steps|to-?do", re.IGNORECASE)
+_NO_TASKS = Wording(
     r"template|agenda|participants|attendees|contents|sections?\b|questions|principles|culture|metrics|example|format|"
     r"documentation|outline|items",
     re.IGNORECASE,
@@ -57,12 +57,17 @@ _WITHIN = re.compile(
     r"в течение)\s+(?P<time>[^,;.():]+)",
     re.IGNORECASE,
 )
-_AGENDA = re.compile(r"agenda", re.IGNORECASE)
-_OUTLINE = re.compile(
+_WORKDAYS = re.compile(
+    r"(?:post-?\s?mortem|post-?incident (?:review|report)|retrospective|incident report|\brca\b|write-?up|\breview)\b"
+    r"[^.;:]{0,40}\b(?:within|in|no later than)\s+(?:[0-9]+|one|two|three|five|ten)\s(?:business|working)\sdays?\b",
+    re.IGNORECASE,
+)  # owed, and by no measured time
+_AGENDA = Wording(r"agenda", re.IGNORECASE)
+_OUTLINE = Wording(
     r"^(?:document(?:ation)?|report|postmortem|post-mortem|write-?up|contents?)(?:\s+(?:sections?|template|outline))?$",
     re.I,
 )
-_ATTENDEES = re.compile(r"attendees|participants|who attends", re.IGNORECASE)
+_ATTENDEES = Wording(r"attendees|participants|who attends", re.IGNORECASE)
 
 
 def tasks(document: Document) -> tuple[tuple[PostIncident, ...], list[Finding]]:
@@ -138,17 +143,22 @@ def _dated(section: Section, part: Part) -> Iterator[PostIncident]:
                 return
             if lasting is not None and not isinstance(following, Items):
                 yield PostIncident(_sentence(block.text), lasting, (), block.line)
+            elif lasting is None and _WORKDAYS.search(_sentence(block.text)) and not _LEGAL.search(block.text):
+                yield PostIncident(_sentence(block.text), None, (), block.line)
         elif isinstance(block, Table):
             yield from _table(block)
         elif isinstance(block, Items) and lasting is not None:
             yield PostIncident(_name(section.title), lasting, tuple(_text(item) for item in block.items), block.line)
             lasting = None
         elif isinstance(block, Items):
-            yield from _list(block, undated=_lists_tasks(section, part) and not _FORM.search(above))
+            boxed = not _NO_TASKS.search(part.label or section.title)
+            yield from _list(block, undated=_lists_tasks(section, part) and not _FORM.search(above), boxed=boxed)
         above = block.text if isinstance(block, Paragraph) else ""
 
 
-def _list(block: Items, *, undated: bool) -> Iterator[PostIncident]:
+def _list(block: Items, *, undated: bool, boxed: bool) -> Iterator[PostIncident]:
+    """What the points of a list owe: those with a deadline, and without one those of a list of tasks (`undated`) and,
+    where `boxed`, the check boxes."""
     for item in block.items:
         own = None if _LEGAL.search(item.text) else _deadline(item.text)
         if own is not None:
@@ -157,7 +167,13 @@ def _list(block: Items, *, undated: bool) -> Iterator[PostIncident]:
             (i, within) for i in _below(item) if (within := _deadline(i.text)) and not _LEGAL.search(i.text)
         ]:
             yield from (PostIncident(_name(i.text), within, (), i.line) for i, within in below)
-        elif undated and _TASK.match(plain(item.text)) and not _LEGAL.search(item.text):
+        elif boxes := [i for i in _below(item) if boxed and i.checked is not None and not _LEGAL.search(i.text)]:
+            yield from (PostIncident(_text(i), None, (), i.line) for i in boxes)
+        elif (
+            (undated or (boxed and item.checked is not None))
+            and _TASK.match(plain(item.text))
+            and not _LEGAL.search(item.text)
+        ):
             yield PostIncident(_text(item), None, (), item.line)
 
 

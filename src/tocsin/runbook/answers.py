@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tocsin.runbook import columns, durations, levels
 from tocsin.runbook.document import Document, Items, Paragraph, Section, walk
-from tocsin.runbook.wording import plain, unnumbered
+from tocsin.runbook.wording import Wording, plain, unnumbered
 
 RESPONSE = (
     r"respon|\back\b|acknowledg|pager|time to (?:respond|ack)|reaction|r[eé]ponse|respuesta|resposta|реакц|ответа|响应"
@@ -16,17 +16,18 @@ NOT_RESPONSE = r"resol|restor|\bfix|responsib|responder|responsable|respons[aá]
 _TIME = r"time|sla|target|tempo|tiempo|temps|d[eé]lai|время|时间"
 TIMED = rf"(?:{RESPONSE}).*(?:{_TIME})|(?:{_TIME}).*(?:{RESPONSE})"
 
-_TARGETS = re.compile(
+_TARGETS = Wording(
     r"^(?:target |initial |expected |required )?(?:response|acknowledge?ment|ack) (?:times?|targets?|slas?)\b|"
     r"^slas?$|\band slas?$",
     re.IGNORECASE,
 )
-_ELSEWHERE = re.compile(r"vendor|metric|alert rule|training|contact|escalat|example", re.IGNORECASE)
+_ELSEWHERE = Wording(r"vendor|metric|alert rule|training|contact|escalat|example", re.IGNORECASE)
 _ANSWERED = re.compile(
     r"\b(?:(?:be )?(?:answered|acknowledged|responded to|picked up)|acknowledge[sd]?|respond(?:s|ed)?|"
     r"response(?: time)?(?: is| of)?)\b(?P<said>[^.;]*)",
     re.IGNORECASE,
 )
+_SENTENCES = re.compile(r"(?<=[.;])\s+")
 _NOT_ANSWERED = re.compile(rf"{NOT_RESPONSE}|mortem|review|report|custom|regulat|notif|updat", re.IGNORECASE)
 _WITHIN = re.compile(
     r"\b(?:within|in under|in less than|no later than)\s+(?P<time>[^,;.()]+?)"
@@ -75,7 +76,9 @@ def _tabled(section: Section) -> Iterator[tuple[str, str, int]]:
 
 def _said(section: Section, known: levels.Scale) -> Iterator[tuple[str, str, int]]:
     for text, line in _texts(section):
-        for sentence in re.split(r"(?<=[.;])\s+", plain(text)):
+        if not _ANSWERED.search(plain(text)):
+            continue
+        for sentence in _SENTENCES.split(plain(text)):
             told = _ANSWERED.search(sentence)
             within = _WITHIN.search(told["said"]) if told and len(_WITHIN.findall(sentence)) == 1 else None
             if within and not _NOT_ANSWERED.search(sentence):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from tocsin.runbook.document import Row, Table
 from tocsin.runbook.wording import plain
@@ -20,7 +21,12 @@ COMMAND = r"^(?:command|commands|how|run|how to(?: run)?|execute)$|command"
 
 def find(table: Table, wanted: str, *, unlike: str = r"(?!)") -> int | None:
     """The first column whose header matches `wanted` and not `unlike`, without case; None when there is none."""
-    for index, cell in enumerate(table.header):
+    return _find(table.header, wanted, unlike)
+
+
+@lru_cache(maxsize=4096)  # each table is asked for a dozen columns, and many tables have the same header
+def _find(header: tuple[str, ...], wanted: str, unlike: str) -> int | None:
+    for index, cell in enumerate(header):
         name = plain(cell).casefold()
         if re.search(wanted, name) and not re.search(unlike, name):
             return index

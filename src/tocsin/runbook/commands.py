@@ -18,12 +18,13 @@ _PROGRAMS = (
     "lsof pm2 supervisorctl crontab promtool amtool stellar soroban "
 )
 PROGRAMS = frozenset(_PROGRAMS.split())
+_BEFORE = re.compile(r"^(?:\$\s+)?(?:[A-Z_][A-Z0-9_]*=\S*\s+)*")
 _FILE = re.compile(r"\S+\.(?:md|markdown|html?|pdf|txt)", re.IGNORECASE)
 
 
 def looks_like_one(text: str) -> bool:
     """Whether the text opens with a program's name (or a script's path, or an assignment before one)."""
-    words = re.sub(r"^(?:\$\s+)?(?:[A-Z_][A-Z0-9_]*=\S*\s+)*", "", text.strip()).split(None, 1)
+    words = _BEFORE.sub("", text.strip()).split(None, 1)
     if not words or names_document(text):
         return False
     return words[0] in PROGRAMS or bool(re.fullmatch(r"(?:\./|~/|/)[\w./-]+|\./[\w./-]+", words[0]) and len(words) > 1)

@@ -9,13 +9,13 @@ from datetime import timedelta
 from tocsin.runbook import durations, findings, levels
 from tocsin.runbook.document import Document, Items, Paragraph, Section, Table, label_of, walk
 from tocsin.runbook.model import Audience, Cadence, Finding
-from tocsin.runbook.wording import plain
+from tocsin.runbook.wording import Wording, plain
 
 _UPDATES = re.compile(
     r"^(?!.*(?:runbook|document|review|drill|backup|\bcheck|monitor)).*(?:\bupdates?\b|communicat|\binform|notif)",
     re.IGNORECASE,
 )
-_CADENCE = re.compile(r"update|communicat|cadence|frequency|status", re.IGNORECASE)
+_CADENCE = Wording(r"update|communicat|cadence|frequency|status", re.IGNORECASE)
 _EVERY = re.compile(
     r"\b(?:every|each)\s+(?P<time>[^:;,.(]{1,60}?)(?=\s*(?:[:;,.()]|$|\s(?:during|for|in|while|until|to|via|on|or|and|at|from|thereafter|after)\b))",
     re.IGNORECASE,
@@ -27,6 +27,7 @@ _UPDATING = re.compile(
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(r"[,;]\s*(?!(?:and |or )?(?:sev(?:erity)?|p|s|level|priority)[\s-]?[0-9])", re.IGNORECASE)
+_CASE = re.compile(r"(?:if|for|in|on|during|when|while)\b", re.IGNORECASE)
 _PAIR = re.compile(r"([^,;:()]+)\(([^()]*)\)")
 _ADVERB = re.compile(r"\b(?:hourly|daily)\b", re.IGNORECASE)
 _CHANNEL = re.compile(r"^(?:primary |main |incident )?(?:channels?|where)$", re.IGNORECASE)
@@ -53,6 +54,8 @@ def cadence(document: Document, defined: levels.Scale) -> tuple[tuple[Cadence, .
                     said.append(_contradicted(document, Cadence(name, every, line), earlier))
     if not rules and not general:
         for text, line in _points(document):
+            for name, every in _by_level(plain(text), defined):
+                rules.setdefault(name, Cadence(name, every, line))
             stated = _interval(text) if _UPDATING.search(plain(text)) and not levels.mentions(text, defined) else None
             if stated:
                 general.setdefault(stated, Cadence(None, stated, line))
@@ -106,13 +109,24 @@ def _stated(section: Section, defined: levels.Scale) -> Iterator[tuple[str | Non
 
 def _meant(text: str) -> str:
     """The part of a rule that names its levels: of `Hourly during P1, on close for P2` what stands with the interval,
-    when levels stand there or before the colon."""
+    when levels stand there, before the colon or in a case that opens it (`If a SEV1, post every 15 minutes`)."""
     label, _, rest = plain(text).partition(": ")
     clauses = _CLAUSE.split(rest or label)
     timed = [clause for clause in clauses if _EVERY.search(clause) or _ADVERB.search(clause)]
     if len(clauses) < 2 or len(timed) != 1:
         return text
+    if clauses[0] != timed[0] and _CASE.match(clauses[0]):
+        return f"{clauses[0]}, {timed[0]}"
     return f"{label}: {timed[0]}" if rest else timed[0]
+
+
+def _by_level(text: str, defined: levels.Scale) -> Iterator[tuple[str, timedelta]]:
+    """(level, interval) of each clause such as `every 30 min for P1`, in a text that speaks of a cadence of updates."""
+    if not _UPDATES.search(text) or not re.search("cadence|frequency", text, re.IGNORECASE):
+        return
+    for clause in re.split(r"[,;()]", text):
+        every = _interval(clause)
+        yield from ((name, every) for name in levels.mentions(clause, defined) if every)
 
 
 def _points(document: Document) -> Iterator[tuple[str, int]]:

@@ -7,9 +7,9 @@ import re
 from tocsin.runbook import answers, columns, durations, findings, levels, severities
 from tocsin.runbook.document import Document
 from tocsin.runbook.model import Finding, Rung, Severity
-from tocsin.runbook.wording import plain
+from tocsin.runbook.wording import Wording, plain
 
-_ESCALATION = re.compile(r"escalat|escalon|escalada|эскалац|升级", re.IGNORECASE)
+_ESCALATION = Wording(r"escalat|escalon|escalada|эскалац|升级", re.IGNORECASE)
 _ONCE = "Say it in one place, and point to it from the other."
 
 

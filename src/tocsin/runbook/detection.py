@@ -7,10 +7,10 @@ import re
 from tocsin.runbook import columns
 from tocsin.runbook.document import Document, Items, Table
 from tocsin.runbook.model import AlertSource
-from tocsin.runbook.wording import is_nothing, plain
+from tocsin.runbook.wording import Wording, is_nothing, plain
 
 _SOURCE = r"^(?:alert |monitoring |detection )?source"
-_ABOUT = re.compile(r"alert|detect|monitor|source", re.IGNORECASE)
+_ABOUT = Wording(r"alert|detect|monitor|source", re.IGNORECASE)
 _DUTIES = re.compile(
     r"on-?\s?call.*(?:responsibilit|dut(?:y|ies))|(?:responsibilit|dut(?:y|ies)).*on-?\s?call", re.IGNORECASE
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _NAMES = {
@@ -48,6 +49,7 @@ _IMMEDIATE = re.compile(
     r"(?:\s?[(,:/-]\s?(?P<bound>[^()]*)\)?)?"
 )
 _SINCE = re.compile(rf"t\s?\+\s?(?P<number>[0-9]+)\s?(?P<unit>{_UNIT})?")
+_DRESS = re.compile(r"[*_`]")
 _ADVERBS = {"hourly": "1 hour", "daily": "1 day"}
 _MARKED = re.compile(rf"\bt\s?\+\s?[0-9]+\s?(?:{_UNIT})?")
 _ENDS = re.compile(rf"({_NUMBER})(?:\s?({_UNIT}))?\s?(?:-|–|—|to)\s?({_NUMBER})\s?-?({_UNIT})")
@@ -57,6 +59,7 @@ _PART = re.compile(rf"({_NUMBER})[\s-]?({_UNIT})")
 _SEARCH = re.compile(rf"(?<![\w.+-])(?P<span>{_SPAN})")
 
 
+@lru_cache(maxsize=4096)  # `15 min` stands in many places
 def parse(text: str) -> timedelta | None:
     """The length of time that `text` states as a whole; a range gives its upper bound, None when it is no measure.
 
@@ -116,8 +119,8 @@ def words(duration: timedelta) -> str:
 
 
 def _normal(text: str) -> str:
-    lowered = re.sub(r"[*_`]", "", text).casefold().replace("\u00a0", " ")
-    return re.sub(r"\s+", " ", lowered).strip(" .:;")
+    lowered = _DRESS.sub("", text).casefold()
+    return " ".join(lowered.split()).strip(" .:;")
 
 
 def _whole(text: str) -> tuple[timedelta, timedelta] | None:

@@ -8,12 +8,14 @@ from datetime import timedelta
 from tocsin.runbook import columns, durations, findings, ladders, levels, phrases, roles
 from tocsin.runbook.document import Document, Section, Table
 from tocsin.runbook.model import Finding, Rung
-from tocsin.runbook.wording import is_nothing, plain
+from tocsin.runbook.wording import Wording, is_nothing, plain
 
-_ABOUT = re.compile(r"escalat|escalon|escalada|эскалац|升级|who to (?:page|call|notify)|notif", re.IGNORECASE)
+_ABOUT = Wording(r"escalat|escalon|escalada|эскалац|升级|who to (?:page|call|notify)|notif", re.IGNORECASE)
 _ROLE = re.compile(r"^(?:role|who|contact|person|team|title|escalate to|notify)\b", re.IGNORECASE)
 _RESPONSE = re.compile(r"respon|resol|acknowledg|\back\b", re.IGNORECASE)
-_AT_ONCE = re.compile(r"\b(?:initial|first responder|immediate(?:ly)?|at once|primary)\b", re.IGNORECASE)
+_AT_ONCE = re.compile(
+    r"\b(?:initial|first (?:responder|contact|line|call|point)|immediate(?:ly)?|at once|primary)\b", re.IGNORECASE
+)
 
 
 _ACTION = re.compile(r"\baction", re.IGNORECASE)
@@ -29,6 +31,10 @@ _AFTER = re.compile(
     r"time to escalat\w*)$"
 )
 _FIRST = re.compile(r"^(?:first|initial|primary) (?:responders?|contacts?|response)$")
+_TOLD_AT = re.compile(
+    r"^(?:escalation|escalat(?:e|ed|es) (?:after|at|when)|escalation (?:time|after|when)|page[ds]? after)$",
+    re.IGNORECASE,
+)
 _ARROW = re.compile(r"\s*(?:→|⇒|➔|-+>|=+>)\s*")
 _RUNG_NAME = re.compile(r"^escalation (?:level |tier )?[0-9]|^(?:l|level|tier) ?[0-9]", re.IGNORECASE)
 
@@ -62,7 +68,7 @@ def _table(document: Document, section: Section, table: Table, known: levels.Sca
     times = _times(table, section)
     if times:
         return _matrix(document, table, times, known)
-    rungs = _column(table, known)
+    rungs = _column(table, known) or _by_contact(table, known)
     if rungs:
         return rungs, []
     if section.under(_ABOUT):
@@ -107,6 +113,24 @@ def _column(table: Table, known: levels.Scale) -> list[Rung]:
         if roles.names_one(to) or (after is not None and to and not is_nothing(to)):
             rungs += [Rung(name, stated, to, row.line) for name in names]
     return rungs
+
+
+def _by_contact(table: Table, known: levels.Scale) -> list[Rung]:
+    """The rungs of a table of contacts with a column that says when each is told: `SRE lead | #sre | 15 min`. A cell
+    that is no time gives a rung without one, of the levels that it names (`SEV1 only`)."""
+    column = next((i for i, cell in enumerate(table.header) if i and _TOLD_AT.match(plain(cell))), None)
+    who = plain(table.header[0]).casefold()
+    if column is None or not re.match(r"(?:role|who|contact|person|team|name|title)s?$", who):
+        return []
+    cells = [(row, plain(row.cells[0]), columns.cell(row, column)) for row in table.rows]
+    measured = sum(durations.parse(text) is not None for _, _, text in cells)
+    if measured < 2 or not all(roles.names_one(to) for _, to, _ in cells):
+        return []
+    return [
+        Rung(name, durations.parse(text), to, row.line)
+        for row, to, text in cells
+        for name in levels.mentions(text, known) or (None,)
+    ]
 
 
 def _by_role(table: Table, known: levels.Scale) -> list[Rung]:

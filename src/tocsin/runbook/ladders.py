@@ -13,23 +13,21 @@ from tocsin.runbook import durations, levels, phrases, roles
 from tocsin.runbook.document import Code, Document, Item, Items, Paragraph, Part, Section, walk
 from tocsin.runbook.model import Rung
 from tocsin.runbook.phrases import Line
-from tocsin.runbook.wording import plain
+from tocsin.runbook.wording import Wording, plain
 
-_ABOUT = re.compile(r"escalat|escalon|escalada|эскалац|升级", re.IGNORECASE)
-_ORDER = re.compile(
+_ABOUT = Wording(r"escalat|escalon|escalada|эскалац|升级", re.IGNORECASE)
+_ORDER = Wording(
     r"on-?\s?call (?:rotation|schedule|order|chain)|(?:call|phone|paging|contact) (?:tree|chain|order)|"
     r"chain of command",
     re.IGNORECASE,
 )
-_INNER = re.compile(
-    r"level|path|chain|ladder|matrix|order|rotation|internal|timeline|on-?call|contacts?$", re.IGNORECASE
-)
-_NOT = re.compile(
+_INNER = Wording(r"level|path|chain|ladder|matrix|order|rotation|internal|timeline|on-?call|contacts?$", re.IGNORECASE)
+_NOT = Wording(
     r"trigger|criteria|when to|\bnot\b|external|responsib|template|checklist|how to|guideline|example|"
     r"communicat|procedure steps",
     re.IGNORECASE,
 )
-_UNREAL = re.compile(r"template|example|checklist|training|external|vendor", re.IGNORECASE)
+_UNREAL = Wording(r"template|example|checklist|training|external|vendor", re.IGNORECASE)
 _STATED = re.compile(r"escalat|unresolved|not resolved|no (?:response|ack)|after", re.IGNORECASE)
 _NAME = 5  # words of a name in a chain, its time in parentheses among them
 _PASSED = re.compile(r"(?:if|when|after)\b[^:]{3,100}", re.IGNORECASE)

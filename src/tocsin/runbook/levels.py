@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -66,6 +67,7 @@ def key(name: str) -> str:
     return word[0].casefold() if word else plain(name).casefold()
 
 
+@lru_cache(maxsize=4096)  # several recognisers ask it of the same titles and cells
 def leading(text: str) -> str | None:
     """The level that `text` (a cell, a heading, the start of a bullet) is about, as written; None when about none.
 

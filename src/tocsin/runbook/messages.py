@@ -9,27 +9,33 @@ from tocsin.runbook import findings
 from tocsin.runbook.commands import looks_like_one
 from tocsin.runbook.document import Code, Document, Items, Paragraph, Part, Quote, Section
 from tocsin.runbook.model import Finding, Template
-from tocsin.runbook.wording import plain, unnumbered, without_parentheses
+from tocsin.runbook.wording import Wording, plain, unnumbered, without_parentheses
 
-_TEMPLATE = re.compile(r"communicat|template|notification|status page|announce|message", re.IGNORECASE)
-_PROMISED = re.compile("template", re.IGNORECASE)
-_NAMED = re.compile(r"template|message|notification|announcement", re.IGNORECASE)
+_TEMPLATE = Wording(
+    r"communicat|template|notification|status page|announce|message|comunica[cç]|notifica[cç]|plantilla|mensa[gj]e|"
+    r"modèle|шаблон|сообщени|коммуникац|уведомлени|模板|通知",
+    re.IGNORECASE,
+)
+_SUBJECT = re.compile(r"\s*(?:\*\*)?subject:", re.IGNORECASE)
+_PROMISED = Wording("template", re.IGNORECASE)
+_NAMED = Wording(r"template|message|notification|announcement", re.IGNORECASE)
 _SENDS = re.compile(r"(?:post|send|announce|publish|share|notify|email)\b.{4,80}:$", re.IGNORECASE)
 _TELLS = re.compile(r"communicat|notif|announc|assemble|declare|\bpost\b|status|inform|\btell\b", re.IGNORECASE)
 _GENERIC = re.compile(r"(?:message |email )?(?:body|text|content|message)", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“«](?P<said>[^\"“”«»]{20,})[\"”»]")
-_FORM = re.compile(r"post-?\s?mortem|postmortem|incident report|review|\brca\b|root cause analysis", re.IGNORECASE)
+_FORM = Wording(r"post-?\s?mortem|postmortem|incident report|review|\brca\b|root cause analysis", re.IGNORECASE)
 _PROSE = {"", "text", "txt", "markdown", "md", "plain", "plaintext"}
 _FIELD = re.compile(
     r"(?<!!)\[(?P<square>[^\[\]\n]{1,80})\](?!\()|(?<![{$])\{(?P<curly>[^{}\n]{1,80})\}(?!\})|"
     r"<(?P<angle>[A-Za-z][\w -]{0,40})>"
 )
-_CONTACTS = re.compile(r"contact|on-?call|directory|roster|rotation|hand-?(?:off|over)|schedule", re.IGNORECASE)
+_CONTACTS = Wording(r"contact|on-?call|directory|roster|rotation|hand-?(?:off|over)|schedule", re.IGNORECASE)
 _BLANK = re.compile(r"(?<!!)\[[^\[\]\n]{2,80}\](?![(\[:])|(?<![{$])\{\{?[^{}\n]{1,80}\}|<[A-Za-z][\w -]{0,40}>")
 _RULE = re.compile(r"^[ \t]*(?:-{3,}|={3,}|\*{3,})[ \t]*$", re.MULTILINE)
 _OPENS = re.compile(
     r"\s*(?:\*\*(?P<bold>[^*\n]+)\*\*:?|#+ (?P<headed>[^\n]+)|(?P<bare>[A-Z][\w /-]{2,40}):)[ \t]*(?:\n|$)"
 )
+_KEYED = re.compile(r"\s*\W{0,3}[A-Za-z][\w /-]{1,30}: ")
 _DRAWING = re.compile(r"[─│┌┐└┘├┤▼▲▶]")
 
 
@@ -69,9 +75,7 @@ def _messages(section: Section, part: Part) -> Iterator[Template]:
             for item in block.items:
                 named = plain(item.text)
                 for inner in item.blocks:
-                    if _is_message(inner) and (
-                        _SENDS.fullmatch(named) or (_TELLS.search(named) and _blanks(inner) > 1)
-                    ):
+                    if _is_message(inner) and (_SENDS.fullmatch(named) or (_TELLS.search(named) and _is_worded(inner))):
                         yield _filled(unnumbered(named).rstrip(": "), inner, item.line)
 
 
@@ -118,8 +122,14 @@ def _template(part: Part, section: Section, block: object) -> Template:
     return _filled(without_parentheses(unnumbered(label or section.title)), block, part.line if label else section.line)
 
 
-def _blanks(block: object) -> int:
-    return len(fields(block.text)) if isinstance(block, Code | Quote) else 0
+def _is_worded(block: object) -> bool:
+    """Whether what a step holds can be nothing but a message: it has two blanks, or one among several lines of `Key:
+    value`, or opens with its subject."""
+    if not isinstance(block, Code | Quote):
+        return False
+    rows = [row for row in block.text.split("\n") if row.strip()]
+    keyed = len(rows) > 1 and all(_KEYED.match(row) for row in rows)
+    return len(fields(block.text)) > (0 if keyed else 1) or bool(_SUBJECT.match(block.text))
 
 
 def _filled(name: str, block: object, line: int) -> Template:

@@ -8,10 +8,10 @@ from tocsin.runbook import columns, commands, findings, links, options
 from tocsin.runbook.document import Document, Row, Section, Table
 from tocsin.runbook.model import Finding, Mitigation, Procedure, StepKind
 from tocsin.runbook.shell import read_command
-from tocsin.runbook.wording import code_spans, is_nothing, slug, unique
+from tocsin.runbook.wording import Wording, code_spans, is_nothing, slug, unique
 
-_ABOUT = re.compile(rf"{options.ABOUT.pattern}|immediate action|remediat|corrective", re.IGNORECASE)
-_REFERENCE = re.compile(r"reference|key commands|useful commands|escalat|contact", re.IGNORECASE)
+_ABOUT = Wording(rf"{options.ABOUT.pattern}|immediate action|remediat|corrective", re.IGNORECASE)
+_REFERENCE = Wording(r"reference|key commands|useful commands|escalat|contact", re.IGNORECASE)
 _ACTION = (
     r"^(?:(?:immediate |mitigation |recommended |containment |corrective |quick )?actions?|"
     r"mitigations?|fix|option|remed\w*|solution|what to do)\b"

@@ -12,26 +12,27 @@ from tocsin.runbook.document import Block, Code, Document, Item, Items, Part, Se
 from tocsin.runbook.model import Step, StepKind
 from tocsin.runbook.procedures import SHELL, holders, in_scenario
 from tocsin.runbook.shell import split_fence
-from tocsin.runbook.wording import code_spans, plain, unnumbered, without_parentheses
+from tocsin.runbook.wording import Wording, code_spans, plain, unnumbered, without_parentheses
 
-ABOUT = re.compile(
+ABOUT = Wording(
     r"mitigat|mitigar|mitiga[cç]|contain(?:ment|$)|conten[cç]|quick (?:fix|action|win)|"
     r"stop the bleeding|stabili[sz]|workarounds?$|"
     r"устран|缓解",
     re.IGNORECASE,
 )
-_ALONE = re.compile(
+_ALONE = Wording(
     r"(?:immediate |quick |initial |temporary |short-?term )?(?:mitig|contain|"
     r"quick (?:fix|action|win)|stabili)\w*",
     re.IGNORECASE,
 )
-_NOT = re.compile(
+_NOT = Wording(
     r"resol|recover|post|strateg(?:y|ies) (?:review|planning)|risk|threat|prevent|"
     r"long-?term|matrix|checklist",
     re.IGNORECASE,
 )
-FIXES = re.compile(r"resol(?:ve|ution|ving)|recover|remediat|repair|fix", re.IGNORECASE)
-_IN_ORDER = re.compile(r"procedure\b", re.IGNORECASE)  # what stands below is gone through, and nothing to choose from
+FIXES = Wording(r"resol(?:ve|ution|ving)|recover|remediat|repair|fix", re.IGNORECASE)
+_IN_ORDER = Wording(r"procedure\b", re.IGNORECASE)  # what stands below is gone through, and nothing to choose from
+_PROCESS = re.compile(r"\b(?:protocol|procedure|sequence|workflow)s?$", re.IGNORECASE)
 _GOAL = re.compile(r"(?:goal|objective|note|purpose|aim|priority|owner|who|target|warning|important)\b", re.IGNORECASE)
 _LIST_OF = re.compile(
     r"(?:common |possible |available |mitigation |immediate )*(?:options?|actions?|strategies|"
@@ -95,7 +96,9 @@ def _holds_one(document: Document, index: int) -> bool:
 def _section(section: Section) -> Iterator[Option]:
     """The options right below a heading about mitigation: labelled ones, else the points of its lists, else the steps
     of its fences."""
-    if any(True for _ in section.tables()):  # its rows are the options, and what stands below them is detail
+    if any(True for _ in section.tables()) or _PROCESS.search(
+        section.title
+    ):  # its rows are the options, and what stands below them is detail
         return
     for part in section.parts():
         if part.label and not _LIST_OF.fullmatch(part.label) and not _chooses(part):
@@ -148,11 +151,21 @@ def _items(block: Items, tail: Code | None) -> Iterator[Option]:
         for item in lists:
             yield from _points(item.blocks)
         return
+    if _is_process(block):
+        return
     for item in block.items:
         if _GOAL.match(plain(item.text)) or plain(item.text).endswith("?"):
             continue
         inner = (*item.blocks, tail) if tail is not None and item is block.items[-1] else item.blocks
         yield _item(item, inner)
+
+
+def _is_process(block: Items) -> bool:
+    """Whether a numbered list is gone through rather than chosen from: its points have points of their own (check
+    boxes, what to look at), and none holds a command."""
+    if not block.items[0].ordered or not any(isinstance(inner, Items) for item in block.items for inner in item.blocks):
+        return False
+    return not any(commands.first_in(item.text) or _first(item.blocks)[0] for item in block.items)
 
 
 def _item(item: Item, blocks: tuple[Block, ...]) -> Option:

@@ -13,6 +13,8 @@ _HEADING = re.compile(r"#{1,6}(?:[ \t]|$)")
 _FENCE = re.compile(r"(?P<indent> {0,3})(?P<marks>`{3,}(?=[^`]*$)|~{3,})(?P<rest>.*)")
 _RAW = re.compile(r" {0,3}<(?:script|pre|style|textarea|\?|![A-Za-z]|!\[CDATA\[)", re.IGNORECASE)
 _COMMENT = re.compile(r" {0,3}<!--")
+_OPENING = frozenset("`~<#")
+_TAG = re.compile(r" {0,3}</?[A-Za-z]")
 
 
 def cuts(lines: Sequence[str], *, least: int) -> Iterator[tuple[int, int]]:
@@ -30,24 +32,39 @@ def _free_headings(lines: Sequence[str]) -> Iterator[int]:
     """The headings in the first column, after a blank line, that no fence, comment or raw HTML can hold.
 
     Fences within list items do not matter: a line in the first column ends the item. One indented by up to three blanks
-    may stand in an item or not, so from a line in the first column inside it on nothing is certain.
+    may stand in an item or not, so from a line further left inside it on nothing is certain; nor is it from a fence or
+    a comment on that follows a line of HTML without a blank one between.
     """
-    fence, comment = "", False
-    indented = False
+    fence, indent = "", 0
+    comment = html = False
     for at, line in enumerate(lines):
-        marks = _FENCE.fullmatch(line)
+        first = line.strip(" \t")[:1]
         if comment:
             comment = "-->" not in line
         elif fence:
-            if marks and marks["marks"].startswith(fence) and not marks["rest"].strip():
-                fence = ""
-            elif indented and line and line[0] not in " \t":
+            if indent and line[:indent].strip(" \t"):
                 return
-        elif marks:
-            fence, indented = marks["marks"], bool(marks["indent"])
+            if first == fence[0] and _closes(line, fence):
+                fence = ""
+        elif first not in _OPENING:
+            html = html and bool(first)
         elif _RAW.match(line):
             return
+        elif marks := _FENCE.fullmatch(line):
+            if html:
+                return
+            fence, indent = marks["marks"], len(marks["indent"])
         elif _COMMENT.match(line):
+            if html or line.startswith(" "):
+                return
             comment = "-->" not in line
-        elif _HEADING.match(line) and at and not lines[at - 1].strip():
+        elif _HEADING.match(line) and at and not lines[at - 1].strip(" \t"):
             yield at
+            html = False
+        else:
+            html = html or bool(_TAG.match(line))
+
+
+def _closes(line: str, fence: str) -> bool:
+    marks = _FENCE.fullmatch(line)
+    return marks is not None and marks["marks"].startswith(fence) and not marks["rest"].strip(" \t")

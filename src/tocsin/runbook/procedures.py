@@ -12,7 +12,7 @@ from tocsin.runbook import findings, steps
 from tocsin.runbook.document import Block, Code, Document, Items, Part, Section, walk
 from tocsin.runbook.model import Finding, Procedure, Purpose, Step, StepClass, StepKind
 from tocsin.runbook.shell import names_of, split_fence, uses_of
-from tocsin.runbook.wording import plain, slug, unique, unnumbered, without_parentheses
+from tocsin.runbook.wording import Wording, plain, slug, unique, unnumbered, without_parentheses
 
 SHELL = frozenset({"bash", "sh", "shell", "zsh", "console", "shell-session", "sh-session", "terminal"})
 _INTERPRETED = frozenset(
@@ -20,11 +20,11 @@ _INTERPRETED = frozenset(
 )
 _READ = SHELL | steps.PROMQL | steps.SQL
 
-_PURPOSES: tuple[tuple[Purpose, re.Pattern[str]], ...] = (
-    (Purpose.REFERENCE, re.compile(r"reference|key commands|useful commands|common commands|cheat.?sheet", re.I)),
-    (Purpose.VERIFICATION, re.compile(r"verif|validat|confirm (?:the )?(?:fix|recovery)", re.I)),
-    (Purpose.ASSESSMENT, re.compile(r"assess|triage|first (?:five|ten|[0-9]+) min|initial (?:check|response)", re.I)),
-    (Purpose.INVESTIGATION, re.compile(r"investigat|diagnos|troubleshoot|debug", re.I)),
+_PURPOSES: tuple[tuple[Purpose, Wording], ...] = (
+    (Purpose.REFERENCE, Wording(r"reference|key commands|useful commands|common commands|cheat.?sheet", re.I)),
+    (Purpose.VERIFICATION, Wording(r"verif|validat|confirm (?:the )?(?:fix|recovery)", re.I)),
+    (Purpose.ASSESSMENT, Wording(r"assess|triage|first (?:five|ten|[0-9]+) min|initial (?:check|response)", re.I)),
+    (Purpose.INVESTIGATION, Wording(r"investigat|diagnos|troubleshoot|debug", re.I)),
 )
 _PARTS = (
     "symptom symptoms sign signs diagnosis diagnose diagnostic diagnostics investigation investigate "
@@ -36,7 +36,7 @@ _PARTS = (
 _JOINING = "step steps procedure procedures commands checks check and or the how to common possible quick "
 _PART_WORDS = frozenset(_PARTS.split())
 _GLUE = frozenset(_JOINING.split())
-_SCENARIOS = re.compile(
+_SCENARIOS = Wording(
     r"scenario|playbooks?$|runbooks?$|runbooks?\b.*\b(?:by|for|per)\b|(?:common|known|typical|"
     r"frequent|specific|special) .*"
     r"(?:incident|issue|problem|failure|alert|outage|procedure|response|case|error)|(?:incident|failure|alert|outage) "
@@ -44,10 +44,10 @@ _SCENARIOS = re.compile(
     r"sc[eé]narios?|problemas comun",
     re.IGNORECASE,
 )
-_SCENARIO = re.compile(
+_SCENARIO = Wording(
     r"(?:scenario|playbook|runbook|case)\s+[0-9a-z]\b|(?:rb|pb|rbk|run|sop|kb|play)-?[0-9]{1,3}\b", re.IGNORECASE
 )
-_PHASE = re.compile(
+_PHASE = Wording(
     r"(?:step|phase|stage)\s+[0-9]|post-?\s?(?:incident|mortem)|communicat|escalat|contact|severit|"
     r"overview|template|related|"
     r"reference|prevention|checklist|table of contents|on-?call",

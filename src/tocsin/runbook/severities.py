@@ -14,11 +14,14 @@ from tocsin.runbook.wording import plain, without_parentheses
 
 _ELSEWHERE = re.compile(r"vendor|metric|alert rule|training|contact|escalat|example", re.IGNORECASE)
 _ABOUT = re.compile(
-    r"severit|classif|\blevels?\b|priorit|\bsevs?\b|severidad|gravidad|gravedad|n[ií]ve(?:l|is)|gravit[eé]|уровн|级别|等级",
+    r"severit|classif|классиф|\blevels?\b|priorit|\bsevs?\b|severidad|gravidad|gravedad|n[ií]ve(?:l|is)|gravit[eé]|уровн|级别|等级",
     re.IGNORECASE,
 )
 _ESCALATION = re.compile(r"escalat|escalon|escalada|эскалац|升级", re.IGNORECASE)
 _ASIDE = re.compile(r"\s*\([^()0-9]*\)\s*$")  # how one is told, in `15 min (page)`
+_ASIDE_TIME = re.compile(r"\((?P<time>[^()]*)\)\s*:?\s*$")
+_ARROW = re.compile(r"\s+(→|⇒|-+>|=+>)\s+")
+_DESCRIBED = "Description"
 _CAPTION = 6  # words of a line that stands for a heading
 _INDICATORS = re.compile(r"\bindicators?\b|\bcriteria\b|\bsigns?\b", re.IGNORECASE)
 
@@ -181,7 +184,7 @@ def in_headings(document: Document) -> list[Severity]:
         name = levels.leading(section.title)
         if name and _ABOUT.search(section.path[-1] if section.path else document.title):
             found.append(_described(name, section.title, section.line, _lines(section)))
-    return found
+    return _bounded(document, found)
 
 
 def _lines(section: Section) -> list[str]:
@@ -257,6 +260,9 @@ def _in_bullets(document: Document) -> list[Severity]:
 
 
 def _points(block: Items) -> list[Severity]:
+    """The levels that the points of a list open with, or that all of them lead to: `Everything is down -> **SEV1**`."""
+    if led := _led_to(block):
+        return led
     return [
         _bullet(
             name,
@@ -267,6 +273,18 @@ def _points(block: Items) -> list[Severity]:
         for item in block.items
         if (name := levels.leading(item.text))
     ]
+
+
+def _led_to(block: Items) -> list[Severity]:
+    """The levels of a list whose every point is a case, an arrow and the level it has; empty for any other list."""
+    found = []
+    for item in block.items:
+        case, arrow, told = _ARROW.split(plain(item.text), maxsplit=1) if _ARROW.search(item.text) else ("", "", "")
+        name = levels.leading(told) if arrow else None
+        if name is None or not re.search("[0-9]", name) or case.endswith("?"):
+            return []
+        found.append(_described(name, name, item.line, [f"{_DESCRIBED}: {case}"]))
+    return found if len({levels.key(level.name) for level in found}) == len(found) else []
 
 
 def _is_caption(text: str) -> bool:
@@ -337,7 +355,22 @@ def _in_labels(document: Document) -> list[Severity]:
             if name and not _INDICATORS.search(part.label):
                 texts = [item.text for block in part.blocks if isinstance(block, Items) for item in block.items]
                 found.append(_described(name, part.label, part.line, [part.value, *texts]))
-    return found
+    return _bounded(document, found)
+
+
+def _bounded(document: Document, found: list[Severity]) -> list[Severity]:
+    """The levels with the time in their titles' parentheses (`P0 - Critical (< 15 min)`) as the time to respond, where
+    each of them states one there and none states another."""
+    inside = [_ASIDE_TIME.search(plain(document.source(level.line))) for level in found]
+    if any(level.response_text for level in found) or len(found) < 2:
+        return found
+    stated = [match["time"].strip() if match else "" for match in inside]
+    if not all(durations.parse(text) is not None for text in stated):
+        return found
+    return [
+        structs.replace(level, response=durations.parse(text), response_text=text)
+        for level, text in zip(found, stated, strict=True)
+    ]
 
 
 def _bullet(name: str, text: str, line: int, nested: list[str]) -> Severity:

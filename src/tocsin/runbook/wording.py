@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 
 _DRESSED = re.compile(r"[*_~`\\\[<!]")
@@ -20,6 +21,18 @@ _NUMBERING = re.compile(
     re.IGNORECASE,
 )
 _CODE = re.compile(r"(`+)(.+?)\1", re.DOTALL)
+_PARENTHESES = re.compile(r"\s*\([^()]*\)")
+_KEPT = 4096
+
+
+class Wording:
+    """A pattern looked for in titles and labels. What it found in one is kept: the same stand above many parts."""
+
+    def __init__(self, pattern: str, flags: re.RegexFlag = re.NOFLAG) -> None:
+        compiled = re.compile(pattern, flags)
+        self.pattern = pattern
+        self.search: Callable[[str], re.Match[str] | None] = lru_cache(maxsize=_KEPT)(compiled.search)
+        self.match: Callable[[str], re.Match[str] | None] = lru_cache(maxsize=_KEPT)(compiled.match)
 
 
 @lru_cache(maxsize=8192)  # every recogniser looks at the same headings, labels and cells
@@ -50,7 +63,7 @@ def unnumbered(title: str) -> str:
 
 def without_parentheses(title: str) -> str:
     """`Immediate (Within 24 hours)` gives `Immediate`; a title that is nothing but a parenthesis stays."""
-    return re.sub(r"\s*\([^()]*\)", "", title).strip() or title
+    return (_PARENTHESES.sub("", title) if "(" in title else title).strip() or title
 
 
 def slug(title: str) -> str:
@@ -71,7 +84,7 @@ def unique(name: str, taken: set[str]) -> str:
 
 def code_spans(text: str) -> tuple[str, ...]:
     """What stands between backticks, in order."""
-    return tuple(match[2].strip() for match in _CODE.finditer(text))
+    return tuple([match[2].strip() for match in _CODE.finditer(text)]) if "`" in text else ()
 
 
 def is_nothing(cell: str) -> bool:

@@ -11,6 +11,7 @@ import asyncio
 import hmac
 import logging
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from ipaddress import ip_address
@@ -20,6 +21,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session, TLSSetupException
 from msgspec import Struct, field
 
 from tocsin.engine.errors import Unavailable
+from tocsin.engine.intake import Receipt
 from tocsin.engine.ports import Clock
 from tocsin.incident.alert import Alert
 from tocsin.signals import mail
@@ -41,9 +43,29 @@ NO_TLS = "454 4.7.0 TLS could not be begun"
 BUSY = b"421 4.7.0 too many connections: try again\r\n"
 REPLY_LIMIT = 200
 
-Take = Callable[[str, Sequence[Alert]], Awaitable[None]]
-"""Takes the alerts of the mail of that id (empty when it has none); returns once they are durable. The same id again
-changes nothing. Raises Unavailable."""
+Take = Callable[[str, Sequence[Alert]], Awaitable[Sequence[Receipt]]]
+"""Takes the alerts of the mail of that id (empty when it has none); returns once they are durable, with what came of
+each. The same id again changes nothing. Raises Unavailable."""
+
+
+class Posted(Struct, frozen=True):
+    """A mail and how it was answered. `to` are our addresses' names, without tokens; `said` is the whole reply."""
+
+    sender: str
+    to: str
+    raw: bytes
+    said: str
+    took: float = 0.0
+    alerts: Sequence[Alert] = ()
+    receipts: Sequence[Receipt] = ()
+
+    @property
+    def status(self) -> int:
+        return int(self.said[:3])
+
+
+def _unheard(_: Posted) -> None:
+    """What becomes of news of mails when nobody asked for them."""
 
 
 class Box(Struct, frozen=True):
@@ -74,9 +96,18 @@ class Box(Struct, frozen=True):
 class Mailbox:
     """Listens until cancelled; `port` is the one that is listened on."""
 
-    def __init__(self, box: Box, take: Take, *, clock: Clock, on_trouble: OnTrouble = log_trouble) -> None:
+    def __init__(
+        self,
+        box: Box,
+        take: Take,
+        *,
+        clock: Clock,
+        on_trouble: OnTrouble = log_trouble,
+        on_mail: Callable[[Posted], None] = _unheard,
+    ) -> None:
         self._box = box
         self._take = take
+        self._on_mail = on_mail
         self._clock = clock
         self._trouble = Trouble(NAME, on_trouble)
         self._restraint = Restraint()
@@ -129,6 +160,7 @@ class Mailbox:
     ) -> str:
         refused = self._refused(address, session)
         if refused:
+            self._on_mail(Posted(self._shown(envelope.mail_from or ""), self._shown(address), b"", refused))
             return refused
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 ok"
@@ -136,14 +168,24 @@ class Mailbox:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.content
         message = content if isinstance(content, bytes) else (content or "").encode("utf-8", "surrogateescape")
+        begun = time.monotonic()
+        found: list[Alert] = []
+        receipts: Sequence[Receipt] = ()
         try:
             async with self._reading:
                 letter = await asyncio.to_thread(mail.read, message, at=self._clock.now())
-            return await self._take_in(letter, envelope)
+            said = self._read(letter, envelope, found)
+            if found:
+                receipts = await self._take(letter.message_id, found)
         except SignalError as exc:
-            return _reply(f"554 5.6.0 {exc}")
+            said = _reply(f"554 5.6.0 {exc}")
         except Unavailable:
-            return REFUSING
+            said = REFUSING
+        to = ", ".join(dict.fromkeys(self._meant(address)[0] for address in envelope.rcpt_tos))
+        raw = message.replace(self._box.token.encode(), b"[redacted]") if self._box.token else message
+        took = time.monotonic() - begun
+        self._on_mail(Posted(self._shown(envelope.mail_from or ""), to, raw, said, took, tuple(found), receipts))
+        return said
 
     async def handle_exception(self, error: Exception) -> str:
         """What nobody expected is logged, and the sender keeps the mail. A sender that cannot do TLS is no news."""
@@ -152,19 +194,18 @@ class Mailbox:
         logging.getLogger(__name__).error("mail not taken", exc_info=error)
         return BROKEN
 
-    async def _take_in(self, letter: Letter, envelope: Envelope) -> str:
+    def _read(self, letter: Letter, envelope: Envelope, found: list[Alert]) -> str:
+        """The reply to a mail once what it says, put into `found`, is durable."""
         asked = {self._meant(address)[0] for address in envelope.rcpt_tos}
         if letter.ours or letter.answers:
             return TAKEN  # a mail of our own that came back, or a machine's answer to one: no news of production
-        found: list[Alert] = []
         if self._box.alerts in asked:
             found += mail.alerts(letter, resolved=self._box.resolved, labels=self._box.labels)
         if self._box.reports in asked and not letter.automatic and (envelope.mail_from or "").strip("<>"):
             if not self._trusted(envelope) and not self._restraint.allows(letter.sender, self._clock.now()):
+                found.clear()
                 return ENOUGH
             found.append(mail.report(letter, services=self._box.services))
-        if found:
-            await self._take(letter.message_id, found)
         return TAKEN
 
     def _refused(self, address: str, session: Session) -> str:
@@ -182,6 +223,11 @@ class Mailbox:
         if name == self._box.reports:
             return "" if self._box.public_reports or right else NOT_OURS
         return NOT_OURS
+
+    def _shown(self, address: str) -> str:
+        """The address as people may read it: without what follows its "+", which may be a token."""
+        local, at, domain = address.strip("<>").rpartition("@")
+        return f"{local.partition('+')[0]}{at}{domain}"[:REPLY_LIMIT]
 
     def _trusted(self, envelope: Envelope) -> bool:
         """Whether the mail was sent with the token to any of our addresses."""

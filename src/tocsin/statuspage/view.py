@@ -102,7 +102,7 @@ def public_view(incident: Incident, runbook: Runbook) -> PublicIncident | None:
         id=incident.id,
         number=incident.number,
         title=incident.public_title.strip() or UNTITLED,
-        impact=impact(incident.severity, runbook),
+        impact=Impact.NONE if incident.drill else impact(incident.severity, runbook),
         service=incident.service,
         created_at=updates[0].at,
         updates=updates,

@@ -60,6 +60,15 @@ Index(
     sqlite_where=text(ALIVE),
     postgresql_where=text(ALIVE),
 )
+OPEN_DRILL = f"{ALIVE} AND substr(title, 1, 7) = 'DRILL: '"
+"""Written out in a query likewise, for `incident_drill`; see `tocsin.incident.alert.DRILL`."""
+Index(
+    "incident_drill",
+    incident.c.severity,
+    incident.c.status,
+    sqlite_where=text(OPEN_DRILL),
+    postgresql_where=text(OPEN_DRILL),
+)
 
 event = Table(
     "event",

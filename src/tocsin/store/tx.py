@@ -150,8 +150,8 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
         id_ = self._c.execute(select(t.incident.c.id).where(t.incident.c.number == number)).scalar()
         return self.incident(id_) if id_ else None
 
-    def open_incident_of(self, service: str) -> Incident | None:
-        """The newest incident of the service that is not over; None when there is none."""
+    def open_incident_of(self, service: str, *, drill: bool = False) -> Incident | None:
+        """The newest incident of the service, or drill of one, that is not over; None when there is none."""
         ids: dict[str, None] = {}
         for layer in self._layers:
             ids.update(layer.of_service.get(service, {}))
@@ -159,7 +159,7 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
             self.foresee_services((service,))
         ids.update(dict.fromkeys(self._open_of[service]))
         found = (self.incident(id_) for id_ in ids)
-        fits = [i for i in found if i is not None and i.service == service and not i.status.over]
+        fits = [i for i in found if i is not None and i.service == service and i.drill == drill and not i.status.over]
         return max(fits, key=lambda i: i.number, default=None)
 
     def head(self, id_: str) -> Head | None:

@@ -46,7 +46,11 @@ class Upkeep:
         queue = tuple(Queued(row[0], row[1], row[2], from_db(row[3])) for row in self._c.execute(both))
         alive = select(i.severity, i.status).where(text(t.ALIVE)).limit(COUNTED).subquery()
         counted = select(alive.c.severity, alive.c.status, func.count()).group_by(alive.c.severity, alive.c.status)
-        return Gauges(queue, {(row[0], row[1]): row[2] for row in self._c.execute(counted)})
+        known = {(row[0], row[1]): row[2] for row in self._c.execute(counted)}
+        drills = select(i.severity, i.status, func.count()).where(text(t.OPEN_DRILL)).group_by(i.severity, i.status)
+        for severity, status, count in self._c.execute(drills):
+            known[severity, status] = max(0, known.get((severity, status), 0) - count)
+        return Gauges(queue, known)
 
     def overdue(self, before: datetime, limit: int) -> list[tuple[str, datetime]]:
         """(id, since when) of incidents whose clock should have looked at them before, longest waiting first."""

@@ -40,6 +40,8 @@ def create_app(house: House) -> FastAPI:
     app.state.published = public.Published(house)
     install(app)
     app.state.inspector, app.state.limits = Inspector(), sources.limits_of(house)
+    inspector = app.state.inspector
+    house.hearing.listener = lambda heard: inspector.overheard(heard, house.desk.now())
     senders = (alerts, pagerduty, opsgenie, heartbeats)
     sending = [app.state.inspector.watch(route) for module in senders for route in module.routes()]
     app.router.routes.extend(sending)

@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tocsin.bootstrap.hearing import Heard
 from tocsin.engine.intake import Receipt
 from tocsin.incident.alert import Alert
 from tocsin.procedures.redaction import clean, redact
@@ -51,15 +52,17 @@ _HIDDEN, _NEWLINE, _NAME = "[redacted]", "\u2028", 100
 
 
 class Seen(Struct, frozen=True):
-    """One alert of a request and what came of it; `outcome` is a word of the receipt."""
+    """One alert of a request and what came of it; `outcome` and `why` are of the receipt."""
 
     alert: Alert
     outcome: str
     incident: int | None
+    why: str = ""
 
 
 class Delivery(Struct, frozen=True):
-    """One request of a sender: what it brought, as far as it is kept, and the answer.
+    """One request of a sender, a mail, or what a watch of our own saw: what it brought, as far as it is kept, and the
+    answer. `method` and `path` are the request's; of the others, how it came and what it was.
 
     `size` and `total` are of the whole body and of all its alerts; `took` is seconds; `reason` says why it was refused.
     """
@@ -198,6 +201,14 @@ class Inspector:
         loop = asyncio.get_running_loop()
         loop.call_soon(self._keep, kept, body[:BODY_BYTES], tuple(alerts[:ALERTS]), outcomes)
 
+    def overheard(self, heard: Heard, at: datetime) -> None:
+        """Counts and keeps what a source of our own heard or saw, like a request."""
+        delivery = Delivery(
+            0, at, heard.sender, heard.who, heard.how, heard.what, heard.status, heard.took, total=len(heard.alerts),
+            reason=heard.reason,
+        )  # fmt: skip
+        self.record(delivery, heard.raw, heard.alerts, heard.receipts)
+
     def _count(self, delivery: Delivery) -> None:
         sender, now = delivery.sender, delivery.at
         if sender not in self.tallies and len(self.tallies) >= SENDERS:
@@ -225,10 +236,13 @@ class Inspector:
         seen = []
         for alert, short in zip(alerts, _short(alerts), strict=True):
             receipt = receipts.get(alert.fingerprint)
-            outcome, incident = (receipt.outcome, receipt.incident) if receipt else ("", None)
-            seen.append(Seen(short, outcome, incident))
+            seen.append(came_of(short, receipt) if receipt else Seen(short, "", None))
         reason = _text(delivery.reason.encode("utf-8", "replace"))[:REASON_CHARACTERS]
         self._kept.append(replace(delivery, body=_text(body), seen=tuple(seen), reason=reason))
+
+
+def came_of(alert: Alert, receipt: Receipt) -> Seen:
+    return Seen(alert, receipt.outcome, receipt.incident, receipt.why or "")
 
 
 def _said(response: Response) -> str:

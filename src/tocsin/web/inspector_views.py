@@ -19,6 +19,7 @@ from tocsin.web.auth import Here, Viewer, csrf_token, viewer
 from tocsin.web.inspector import KEPT, Delivery, Inspector, Seen
 from tocsin.web.inspector_why import Reasons, explain
 from tocsin.web.pages.rendering import may_act, page
+from tocsin.web.sources_held import kept_back
 from tocsin.web.views import instant
 
 router = APIRouter(include_in_schema=False)
@@ -102,6 +103,7 @@ async def listing(request: Request, house: Here, actor: Viewer, sender: Sender =
     return _page(
         request, house, actor, "signals.html", deliveries=found[:SHOWN], sender=sender, below=below,
         more=found[SHOWN - 1].id if len(found) > SHOWN else None, senders=sorted(inspector.tallies), kept=KEPT,
+        held=[] if below else await kept_back(house.core, sender=sender),
     )  # fmt: skip
 
 

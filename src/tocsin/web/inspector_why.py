@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from tocsin.engine.ingest_log import SPOOLED
+from tocsin.engine.intake import FLAPPING
 from tocsin.engine.triage import Triage, service_of
 from tocsin.incident.alert import Alert, AlertStatus
 from tocsin.incident.matchers import Matchers
@@ -16,12 +17,17 @@ from tocsin.web.inspector import Seen
 _OUTCOMES: Mapping[str, str] = {
     "opened": "the first of its service: an incident was opened",
     "attached": "put to the incident that its service has open",
-    "held": "born in a silence or a maintenance window, or behind another alert: an incident once that is over",
     "repeated": "known already: seen again, nothing changes",
     "stale": "older than what is known of it: nothing changes",
     "resolved": "it stopped: said in its incident, which people resolve",
     SPOOLED: "kept safe, and taken in once the database takes it",
 }
+_HELD: Mapping[str, str] = {
+    "silence": "born in a silence",
+    "maintenance": "born in the maintenance window {name}",
+    "inhibit": "born behind another alert that fires, {name}, as [[inhibit]] says",
+}
+FLAPS = "it is flapping: until it is quiet, its stopping begins no verification"
 NO_INCIDENT, NOT_KNOWN = "its severity is no incident: kept and shown", "it was not known to fire: kept and shown"
 
 
@@ -74,7 +80,17 @@ def _written(matchers: Matchers) -> str:
     return ", ".join(map(str, matchers))
 
 
+def held_by(why: str) -> str:
+    """What holds an alert back, from `Alert.held`, in words."""
+    kind, _, name = why.partition(":")
+    return _HELD.get(kind, why).format(name=name)
+
+
 def _outcome(seen: Seen) -> str:
+    if seen.outcome == "held":
+        return f"{held_by(seen.why)}: an incident once that is over, if it still fires then"
+    if seen.why:
+        return f"{_OUTCOMES.get(seen.outcome, seen.outcome)}; {FLAPS if seen.why == FLAPPING else held_by(seen.why)}"
     if seen.outcome == "recorded":
         return NOT_KNOWN if seen.alert.status is AlertStatus.RESOLVED else NO_INCIDENT
     return _OUTCOMES.get(seen.outcome, seen.outcome)

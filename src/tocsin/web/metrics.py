@@ -149,7 +149,7 @@ def _database(seen: Seen) -> Iterator[Metric]:
     yield depth
     yield oldest
     incidents = GaugeMetricFamily(
-        "tocsin_open_incidents", "Incidents that are not over.", labels=["severity", "status"]
+        "tocsin_open_incidents", "Incidents that are not over; drills do not count.", labels=["severity", "status"]
     )
     counted = {(severity, status): 0 for severity in seen.severities for status in OPEN} | seen.gauges.incidents
     for (severity, status), count in sorted(counted.items()):

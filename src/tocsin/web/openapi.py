@@ -99,9 +99,10 @@ def _receipts() -> Schema:
             "fingerprint": {"type": "string"},
             "outcome": {
                 "type": "string",
-                "enum": ["opened", "attached", "resolved", "repeated", "stale", "held", "recorded"],
+                "enum": ["opened", "attached", "resolved", "repeated", "stale", "held", "recorded", "spooled"],
             },
             "incident": {"type": ["integer", "null"]},
+            "why": {"type": "string"},
         },
         "required": ["fingerprint", "outcome", "incident"],
     }

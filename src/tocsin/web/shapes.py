@@ -357,7 +357,7 @@ class VerificationJson(TypedDict):
 class IncidentBriefJson(TypedDict):
     """`sla` is met, missed, pending or none: whether it was acknowledged in the time that its severity asks for.
 
-    `reporters` are the people who reported it.
+    `reporters` are the people who reported it. A `drill` belongs into no statistics.
     """
 
     id: str
@@ -378,6 +378,7 @@ class IncidentBriefJson(TypedDict):
     alerts_total: int
     alerts_firing: int
     reporters: int
+    drill: bool
     link: str
 
 

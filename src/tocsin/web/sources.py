@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tocsin.bootstrap.hearing import HEARTBEATS
 from tocsin.bootstrap.house import House
 from tocsin.engine.errors import NotFound
 from tocsin.incident.alert import Alert, AlertStatus, fingerprint
@@ -25,12 +26,14 @@ from tocsin.incident.policy import Actor
 from tocsin.oncall.roster import Person
 from tocsin.web.alerts import hand_over
 from tocsin.web.auth import Here, Responder, Viewer, csrf_token
-from tocsin.web.inspector import Delivery, Seen, Tally
+from tocsin.web.inspector import Delivery, Seen, Tally, came_of
 from tocsin.web.inspector_views import inspector_of
-from tocsin.web.inspector_why import Reasons, explain, service_rule, severity_rule
+from tocsin.web.inspector_why import Reasons, explain, held_by, service_rule, severity_rule
 from tocsin.web.limits import Limits
 from tocsin.web.pages.rendering import may_act, page
-from tocsin.web.sources_catalogue import SourceKind, kind_of, kinds
+from tocsin.web.sources_catalogue import SourceKind, kinds
+from tocsin.web.sources_held import kept_back
+from tocsin.web.sources_watched import watched
 
 router = APIRouter(include_in_schema=False)
 TEST_LABEL = "tocsin_test"
@@ -47,6 +50,7 @@ class Row:
     minute: int
     hour: int
     limit: int | None
+    trouble: str = ""
 
     @property
     def testable(self) -> bool:
@@ -71,6 +75,8 @@ class Foreseen:
     severity_by: str
     open: int | None
     rungs: tuple[Rung, ...]
+    held: str = ""
+    """What would hold it back, in words; empty for nothing."""
 
 
 def limits_of(house: House) -> Limits:
@@ -81,12 +87,13 @@ def limits_of(house: House) -> Limits:
 
 @router.get("/sources")
 async def show(request: Request, house: Here, actor: Viewer) -> Response:
-    rows = [_row(request, house, kind) for kind in kinds(house.settings)]
-    heard = [row for row in rows if row.tally]
+    rows = [_row(request, house, kind) for kind in (*watched(house.settings), *kinds(house.settings))]
+    heard, quiet = [row for row in rows if row.tally], [row for row in rows if not row.tally]
+    own = [row for row in quiet if row.kind.address and not row.kind.name.startswith(HEARTBEATS)]
     return _page(
-        request, house, actor, "sources.html", heard=heard, quiet=[row for row in rows if not row.tally],
-        other=_others(request, rows), sources=house.settings.sources, base=_base(house),
-        troubles=dict(house.troubles),
+        request, house, actor, "sources.html", heard=heard, quiet=[row for row in quiet if not row.kind.address],
+        own=own, other=_others(request, rows), sources=house.settings.sources,
+        base=_base(house), troubles=dict(house.troubles), held=await kept_back(house.core),
     )  # fmt: skip
 
 
@@ -98,7 +105,8 @@ async def token(request: Request, house: Here, actor: Responder) -> Response:
 
 @router.post("/sources/{name:path}/test")
 async def test(request: Request, house: Here, actor: Responder, name: str) -> Response:
-    kind = kind_of(house.settings, name)
+    every = (*watched(house.settings), *kinds(house.settings))
+    kind = next((kind for kind in every if kind.name == name), None)
     if kind is None or kind.sample is None:
         raise NotFound(f"no test alert for a sender {name!r}")
     foreseen = await _foreseen(house, kind)
@@ -117,11 +125,12 @@ async def _send(
     receipts = await hand_over(house, alerts)
     took = time.monotonic() - begun
     who = f"test by {actor.name}"
-    delivery = Delivery(0, at, kind.name, who, "POST", kind.path, 200, took, total=len(alerts))
+    how, path = ("test", kind.title) if kind.address else ("POST", kind.path)
+    delivery = Delivery(0, at, kind.name, who, how, path, 200, took, total=len(alerts))
     inspector_of(request).record(delivery, kind.body, alerts, receipts)
     await hand_over(house, [replace(a, status=AlertStatus.RESOLVED, ends_at=at) for a in alerts])
     outcomes = {receipt.fingerprint: receipt for receipt in receipts}
-    seen = [Seen(a, outcomes[a.fingerprint].outcome, outcomes[a.fingerprint].incident) for a in alerts]
+    seen = [came_of(a, outcomes[a.fingerprint]) for a in alerts]
     return delivery, [(s, explain(s, house.desk.triage, house.desk.policy)) for s in seen]
 
 
@@ -141,11 +150,14 @@ async def _foreseen(house: House, kind: SourceKind) -> list[Foreseen]:
     for alert in kind.decode(kind.body, now):
         service, service_by = service_rule(alert, house.desk.triage)
         severity, severity_by = severity_rule(alert, house.desk.triage, policy)
-        first = policy.first_role(severity)
+        route = house.desk.triage.route_of(alert)
+        first = (route.role if route else "") or policy.first_role(severity)
+        held = await house.core.read(lambda tx: house.desk.triage.held(tx, alert, now))  # noqa: B023  awaited at once
         ladder = [(timedelta(), first)] + [(r.after, r.to) for r in policy.rungs(severity) if r.after]
         rungs = tuple(Rung(after, role, policy.roster.holders(role, now)) for after, role in ladder if severity)
         open_ = next((i.number for i in alive if i.service == service), None)
-        found.append(Foreseen(alert, service, service_by, severity, severity_by, open_, rungs))
+        held = held_by(held) if held and severity else ""
+        found.append(Foreseen(alert, service, service_by, severity, severity_by, open_, rungs, held))
     return found
 
 
@@ -156,7 +168,8 @@ def _row(request: Request, house: House, kind: SourceKind) -> Row:
     snippet = kind.snippet.replace("{url}", base).replace("{host}", urlsplit(base).netloc)
     minute = tally.in_last(timedelta(minutes=1), now) if tally else 0
     hour = tally.in_last(timedelta(hours=1), now) if tally else 0
-    return Row(kind, base + kind.path, snippet, tally, minute, hour, limits.of(kind.name))
+    trouble = house.troubles.get(kind.name.partition("/")[2] or kind.name, "") if kind.address else ""
+    return Row(kind, kind.address or base + kind.path, snippet, tally, minute, hour, limits.of(kind.name), trouble)
 
 
 def _others(request: Request, rows: Sequence[Row]) -> list[tuple[str, Tally]]:

@@ -21,7 +21,10 @@ TOKEN = "TOKEN"  # noqa: S105  what people put their own in place of
 
 
 class SourceKind(Struct, frozen=True):
-    """A sender. `name` is as in its tally; `snippet` holds `{url}` and TOKEN; `sample` is one firing alert."""
+    """A sender. `name` is as in its tally; `snippet` holds `{url}` and TOKEN; `sample` is one firing alert.
+
+    `address` is of a source that nobody posts to: where its mail goes, or what it watches.
+    """
 
     name: str
     title: str
@@ -30,10 +33,11 @@ class SourceKind(Struct, frozen=True):
     snippet: str
     sample: Any
     decode: Decode
+    address: str = ""
 
     @property
     def body(self) -> bytes:
-        return json.dumps(self.sample).encode()
+        return self.sample.encode() if isinstance(self.sample, str) else json.dumps(self.sample).encode()
 
 
 _LABELS = {"alertname": "HighErrorRate", "severity": "critical", "service": "backend"}
@@ -115,10 +119,6 @@ def kinds(settings: Settings) -> Sequence[SourceKind]:
         for m in settings.sources.mappings
     ]  # fmt: skip
     return [*_KINDS, *declared]
-
-
-def kind_of(settings: Settings, name: str) -> SourceKind | None:
-    return next((kind for kind in kinds(settings) if kind.name == name), None)
 
 
 def _by_mapping(settings: Settings, name: str) -> Decode:

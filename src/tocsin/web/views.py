@@ -58,6 +58,7 @@ def brief(incident: Incident, policy: Policy, now: datetime) -> s.IncidentBriefJ
         "alerts_total": incident.alerts_total,
         "alerts_firing": incident.alerts_firing,
         "reporters": len(incident.reporters),
+        "drill": incident.drill,
         "link": policy.link.format(number=incident.number),
     }
 

@@ -60,9 +60,9 @@ url = "https://example.com"
 """
     site = await opener(settings=SETTINGS + own)
     text = shown(await (await site.signed_in(Role.RESPONDER)).get("/sources"))
-    assert "E-mail alerts to alerts+TOKEN@, reports to reports@, taken at 127.0.0.1:2599" in text
+    assert "E-mail alerts+TOKEN@HOST for alerts, reports@HOST for what people report, by SMTP at 127.0.0.1:2599" in text
     assert "nightly every 5 min http://tocsin.test/api/v1/heartbeats/nightly?token=TOKEN" in text
-    assert "home probe, every 30 s" in text
+    assert "home (probe) asked every 30 s" in text
 
 
 async def test_nobody_unknown_sees_the_pages(site: Site) -> None:

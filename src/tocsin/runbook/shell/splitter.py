@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from datetime import timedelta
 from functools import lru_cache
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from tocsin.runbook.durations import parse_range
-from tocsin.runbook.model import Finding, Step, StepClass, StepKind
+from tocsin.runbook.model import Finding, Placeholder, Step, StepClass, StepKind
 from tocsin.runbook.shell.chunks import Chunk, chunks, rough_chunks
 from tocsin.runbook.shell.classify import classify
 from tocsin.runbook.shell.contexts import placeholders
 from tocsin.runbook.shell.environment import exports, names_of, uses_of
-from tocsin.runbook.shell.model import Command, Fence
-from tocsin.runbook.shell.polls import read_poll
+from tocsin.runbook.shell.model import Classification, Command, Fence
+from tocsin.runbook.shell.polls import Poll, read_poll
 from tocsin.runbook.shell.prompts import Unprompted, without_prompts
 from tocsin.runbook.shell.remarks import finding, remarks
 from tocsin.runbook.shell.syntax import parse
@@ -25,6 +25,17 @@ from tocsin.runbook.shell.titles import Reading, manual_title, read_notes, title
 # What a command should show is no task of a person's.
 _EXPECTED = re.compile(r"(?:expect(?:ed|s)?|(?:sample |example )?output|returns?|results?|should)\b", re.IGNORECASE)
 _KEEPS_LOOKING = re.compile(r"\b(?:monitor|watch|observe|wait|keep|soak)", re.IGNORECASE)
+
+
+class _Body(Struct, frozen=True, gc=False):
+    """What is known of the commands of a chunk; the lines of its findings are counted from 0."""
+
+    poll: Poll | None
+    verdict: Classification
+    placeholders: tuple[Placeholder, ...]
+    exported: tuple[str, ...]
+    names: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 def split_fence(text: str, *, line: int) -> Fence:
@@ -40,7 +51,7 @@ def split_fence(text: str, *, line: int) -> Fence:
     )
 
 
-@lru_cache(maxsize=512)  # the same fence is read for procedures and for mitigations, and again with every reload
+@lru_cache(maxsize=2048)  # the same fence is read for procedures and for mitigations, and again with every reload
 def _split(text: str) -> Fence:
     """The fence with its lines counted from 0."""
     line = 0
@@ -54,11 +65,10 @@ def _split(text: str) -> Fence:
     for chunk in cut:
         steps += _steps(chunk, names, line=line)
         if chunk.body:
-            body = parse(chunk.body)
-            exported = exports(body)
-            environment += exported
-            names.update(name for export in exported for name in names_of(export))
-            found += remarks(body, line=line + chunk.body_row)
+            body = _body(chunk.body)
+            environment += body.exported
+            names.update(body.names)
+            found += [structs.replace(said, line=said.line + line + chunk.body_row) for said in body.findings]
     return Fence(tuple(steps), tuple(environment), _in_columns(found, plain, line))
 
 
@@ -84,22 +94,36 @@ def _steps(chunk: Chunk, names: set[str], *, line: int) -> list[Step]:
 
 
 def _shell(chunk: Chunk, notes: Reading, names: set[str], *, line: int) -> Step:
-    syntax = parse(chunk.body)
-    poll = read_poll(syntax)
-    verdict = classify(chunk.body)
+    body = _body(chunk.body)
+    poll, verdict = body.poll, body.verdict
     return Step(
         title=notes.title or title_from(chunk.body),
         kind=StepKind.SHELL,
         command=chunk.body,
         commands=chunk.commands,
         step_class=verdict.step_class,
-        placeholders=placeholders(parse(poll.command) if poll else syntax),
+        placeholders=body.placeholders,
         line=line,
         class_reason=verdict.reason,
         poll=poll.every if poll else None,
         poll_command=poll.command if poll else "",
         window=window_of(notes.title),
         needs_environment=bool(names) and not names.isdisjoint(uses_of(chunk.body)),
+    )
+
+
+@lru_cache(maxsize=2048)  # it is asked for its step and for its remarks, and the same commands stand in many fences
+def _body(text: str) -> _Body:
+    syntax = parse(text)
+    poll = read_poll(syntax)
+    exported = exports(syntax)
+    return _Body(
+        poll,
+        classify(text),
+        placeholders(parse(poll.command) if poll else syntax),
+        exported,
+        tuple(name for export in exported for name in names_of(export)),
+        remarks(syntax, line=0),
     )
 
 

@@ -67,26 +67,21 @@ def _first_doubt(root: Node, masked: bytes) -> int | None:
     if control := _CONTROL.search(masked):
         return control.start()
     end, errors = 0, root.has_error
-    for node, children in _opened(root):
+    pending = [root]
+    while pending:  # a document's every node passes here: fetching the children costs as much as the rest
+        node = pending.pop()
+        children = node.children
         if (errors and (node.is_error or node.is_missing)) or _runs_on(node, children, masked):
             return node.start_byte
-        if not children and node.end_byte > end:
+        if children:
+            pending += children[::-1]
+        elif node.end_byte > end:
             gap = masked[end : node.start_byte]
             # A word continued on the next line is one word to bash and two to the grammar.
             if gap == b"\\\n" or not _blank(gap, newlines=True):
                 return end
             end = node.end_byte
     return None if _blank(masked[end:], newlines=True) else end
-
-
-def _opened(root: Node) -> Iterator[tuple[Node, list[Node]]]:
-    """Every node in document order with its children, which cost as much to fetch as to look at."""
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        children = node.children
-        yield node, children
-        pending.extend(reversed(children))
 
 
 def _runs_on(node: Node, children: list[Node], masked: bytes) -> bool:

@@ -1,0 +1,149 @@
+"""Ways of writing that turned up in other people's runbooks: one small document of our own wording for each."""
+
+from datetime import timedelta
+
+import pytest
+
+from tocsin.runbook.model import Runbook
+from tocsin.runbook.reader import read
+
+LEVELS = "## Severity\n| Level | Description |\n|--|--|\n| P1 - Critical | a |\n| P2 - High | b |\n| P3 | c |\n\n"
+
+
+def book(text: str) -> Runbook:
+    return read(text, file="runbook.md").runbook
+
+
+def seconds(time: timedelta | None) -> int | None:
+    return None if time is None else int(time.total_seconds())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("## Classify\n- All is down -> **P1**. Wake the lead.\n- A part is -> **P2**.", [("P1", None), ("P2", None)]),
+        ("## Classify\n- Is it all? -> P1\n- Is it a part? -> P2", []),
+        ("## Classify\n- All is down -> P1\n- Tell the desk", []),
+        (
+            "## Severity\n**P1 - Critical (< 15 min)**\n- all\n\n**P2 - High (< 1 hour)**\n- some",
+            [("P1", 900), ("P2", 3600)],
+        ),
+        ("## Severity\n### P1 (15 min)\n- all\n### P2 (some users)\n- some", [("P1", None), ("P2", None)]),
+        (
+            "## Severity\n### P1 (1 day)\n- Response time: 5 min\n### P2 (2 days)\n- Response time: 1 h",
+            [("P1", 300), ("P2", 3600)],
+        ),
+        ("## Классификация\n**P1 (< 15 минут)**\n- всё\n\n**P2 (< 1 час)**\n- часть", [("P1", 900), ("P2", 3600)]),
+    ],
+)
+def test_levels(text: str, expected: list[tuple[str, int | None]]) -> None:
+    assert [(level.name, seconds(level.response)) for level in book(text).severities] == expected
+
+
+def test_a_level_that_a_case_leads_to_is_described_by_the_case() -> None:
+    found = book("## Severity\n- Nobody can pay → **SEV1**\n- Some cannot → **SEV2**").severities
+    assert [level.description for level in found] == ["Nobody can pay", "Some cannot"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            LEVELS
+            + "## Escalation\n| Level | First contact | Escalation (15 min) |\n|--|--|--|\n| P1 | On-call | Lead |",
+            [("P1", 0, "On-call"), ("P1", 900, "Lead")],
+        ),
+        (
+            LEVELS + "## Contacts\n| Role | Contact | Escalation |\n|--|--|--|\n| On-call | pager | Auto-page |\n"
+            "| Team Lead | chat | 15 min |\n| Manager | phone | 30 min |\n| CTO | phone | P1 only |",
+            [(None, None, "On-call"), (None, 900, "Team Lead"), (None, 1800, "Manager"), ("P1", None, "CTO")],
+        ),
+        (
+            "## Contacts\n| Role | Contact | Escalation |\n|--|--|--|\n| CTO | phone | 1 hour |\n| CEO | - | rarely |",
+            [],
+        ),
+    ],
+)
+def test_escalation(text: str, expected: list[tuple[str | None, int | None, str]]) -> None:
+    assert [(rung.severity, seconds(rung.after), rung.to) for rung in book(text).escalation] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (LEVELS + "## Communicate\n- If a P1/2, post an update every 15 minutes", [("P1", 900), ("P2", 900)]),
+        (LEVELS + "## Steps\n1. Update at a cadence that fits (always for P1, every 30-60 min for P2)", [("P2", 3600)]),
+        (LEVELS + "## Steps\n1. Retry at a cadence that fits (every 30 min for P2)", []),
+    ],
+)
+def test_how_often_people_are_told(text: str, expected: list[tuple[str | None, int]]) -> None:
+    assert [(rule.severity, seconds(rule.every)) for rule in book(text).update_cadence] == expected
+
+
+def test_a_point_names_the_boxes_below_it_and_a_label_inside_it_those_below_the_label() -> None:
+    text = (
+        "## Phase 2\n1. **Look around**\n   - [ ] one\n   - [ ] two\n     - [ ] a part of two\n2. **Stop it**\n\n"
+        "   **In a breach:**\n   - [ ] lock\n\n   **Otherwise:**\n   - [ ] wait\n"
+    )
+    found = [(list_.title, len(list_.items), list_.line) for list_ in book(text).checklists]
+    assert found == [("Look around", 3, 2), ("In a breach", 1, 8), ("Otherwise", 1, 11)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("### 5. Коммуникация\n#### Шаблоны\n**Начало:**\n```\nСервис недоступен\n```", ["Начало"]),
+        (
+            "## Steps\n1. Update the status page\n   ```\n   Title: [what]\n   Status: Investigating\n   ```",
+            ["Update the status page"],
+        ),
+        (
+            "## Steps\n1. Notify the users\n   ```\n   Subject: News\n\n   We look into it.\n   ```",
+            ["Notify the users"],
+        ),
+        ("## Steps\n1. Check the status\n   ```\n   pods: <name>\n   something else\n   ```", []),
+    ],
+)
+def test_messages(text: str, expected: list[str]) -> None:
+    assert [template.name for template in book(text).templates] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("## Phase 2: Containment\n1. Contain it\n   - [ ] Lock it\n2. Watch it\n   - the graphs", []),
+        ("## Containment\n1. Lock the account\n2. Block the address", ["Lock the account", "Block the address"]),
+        ("## Containment protocol\n1. Shed traffic\n   ```bash\n   kubectl scale deploy/web --replicas=0\n   ```", []),
+    ],
+)
+def test_what_is_gone_through_in_order_is_no_mitigation(text: str, expected: list[str]) -> None:
+    assert [mitigation.action for mitigation in book(text).mitigations] == expected
+
+
+def test_a_protocol_is_a_procedure() -> None:
+    text = "## Containment protocol\n1. Shed traffic\n   ```bash\n   kubectl scale deploy/web --replicas=0\n   ```"
+    assert [procedure.title for procedure in book(text).procedures] == ["Containment protocol"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "## Post-incident\n### Required\n1. [ ] Hold a review within 48 hours\n2. [ ] Identify the cause",
+            [("Hold a review within 48 hours", 172800), ("Identify the cause", None)],
+        ),
+        (
+            "## Post-incident\n### Follow-up actions\n1. **Technical**\n   - [ ] Alert earlier\n   - [ ] Add a test",
+            [("Alert earlier", None), ("Add a test", None)],
+        ),
+        ("## Post-incident\n### Report sections\n- [ ] Identify the cause", []),
+        (
+            "## Postmortem\nEvery P1 requires a blameless write-up within 5 business days:\n- what happened",
+            [("Every P1 requires a blameless write-up within 5 business days", None)],
+        ),
+        ("## Postmortem\nThe lead reads it. Tickets are closed within 5 business days.", []),
+    ],
+)
+def test_what_is_owed_afterwards(text: str, expected: list[tuple[str, int | None]]) -> None:
+    found = book(text).post_incident
+    assert [(owed.what, seconds(owed.within)) for owed in found] == expected
