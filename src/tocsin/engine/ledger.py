@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from types import TracebackType
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -26,6 +27,27 @@ class Addressing(Protocol):
     def channels_for(self, send: Send) -> Sequence[str]:
         """Names of the channels that will carry it; empty when none can."""
         ...
+
+
+class _Attempt:
+    """A stage of the transaction, and what was announced inside taken back with it. No generator: every job has one."""
+
+    __slots__ = ("_appended", "_before", "_stage")
+
+    def __init__(self, stage: AbstractContextManager[None], appended: list[tuple[Incident, e.Entry]]) -> None:
+        self._stage = stage
+        self._appended = appended
+        self._before = len(appended)
+
+    def __enter__(self) -> None:
+        self._stage.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if exc is not None:  # whatever ends it, a cancellation too
+            del self._appended[self._before :]
+        self._stage.__exit__(kind, exc, trace)
 
 
 class Ledger:
@@ -93,16 +115,9 @@ class Ledger:
         self.tx.enqueue(incident.id, rows, now=self.now)
         return others
 
-    @contextmanager
-    def attempt(self) -> Iterator[None]:
+    def attempt(self) -> AbstractContextManager[None]:
         """What is appended inside is undone alone when it raises."""
-        before = len(self.appended)
-        try:
-            with self.tx.stage():
-                yield
-        except BaseException:  # undone whatever ends it, a cancellation too; raised on
-            del self.appended[before:]
-            raise
+        return _Attempt(self.tx.stage(), self.appended)
 
     def touch(self, incident: Incident) -> None:
         """Has the incident's next due time written even when nothing happened to it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, CursorResult
 
 from tocsin.store import rows
 from tocsin.store.schema import ALIVE
@@ -44,9 +44,8 @@ def _among(connection: Connection, question: str, wanted: Collection[str], *, th
     return _execute(connection, question, wanted, then=then).all()
 
 
-def _execute(connection: Connection, words: str, wanted: Collection[str], *, then: str = "") -> Any:
+def _execute(connection: Connection, words: str, wanted: Collection[str], *, then: str = "") -> CursorResult[Any]:
     if connection.dialect.name == "postgresql":
         return connection.exec_driver_sql(f"{words} = ANY(%s){then}", (list(wanted),))
-    return connection.exec_driver_sql(
-        f"{words} IN (SELECT value FROM json_each(?)){then}", (rows.json(list(wanted)),)
-    )  # fmt: skip
+    among = f"{words} IN (SELECT value FROM json_each(?)){then}"  # noqa: S608  none of the words is anybody's input
+    return connection.exec_driver_sql(among, (rows.json(list(wanted)),))

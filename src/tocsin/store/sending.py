@@ -12,16 +12,15 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct
 from sqlalchemy import (
+    ClauseElement,
     ColumnElement,
     Connection,
     Dialect,
-    Executable,
     Table,
     bindparam,
     case,
     column,
     func,
-    insert,
     literal_column,
     null,
     select,
@@ -53,17 +52,18 @@ class Told(Struct, frozen=True):
 
 
 class _Kind(Struct, frozen=True):
-    """One kind of rows: `build` makes the statement from what a row says. A name may end in `_`, its column does not."""
+    """One kind of rows; `build` makes the statement from what a row says. A value's name is its column's, or that and
+    `_`."""
 
     name: str
     table: Table
-    build: Callable[[Dialect, Given], Executable]
+    build: Callable[[Dialect, Given], ClauseElement]
 
 
-def _inserted(table: Table, *, unless_there: str = "") -> Callable[[Dialect, Given], Executable]:
+def _inserted(table: Table, *, unless_there: str = "") -> Callable[[Dialect, Given], ClauseElement]:
     """A row is left alone when one stands there already with the same value in `unless_there`."""
 
-    def build(dialect: Dialect, given: Given) -> Executable:
+    def build(dialect: Dialect, given: Given) -> ClauseElement:
         if dialect.name != "postgresql":
             plain = sqlite.insert(table).values(dict(given))
             return plain.on_conflict_do_nothing(index_elements=[unless_there]) if unless_there else plain
@@ -73,15 +73,15 @@ def _inserted(table: Table, *, unless_there: str = "") -> Callable[[Dialect, Giv
     return build
 
 
-def _updated(table: Table, key: str) -> Callable[[Dialect, Given], Executable]:
-    def build(_: Dialect, given: Given) -> Executable:
+def _updated(table: Table, key: str) -> Callable[[Dialect, Given], ClauseElement]:
+    def build(_: Dialect, given: Given) -> ClauseElement:
         values = {name: value for name, value in given.items() if name != f"{key}_"}
         return update(table).where(table.c[key] == given[f"{key}_"]).values(values)
 
     return build
 
 
-def _ended(_: Dialect, given: Given) -> Executable:
+def _ended(_: Dialect, given: Given) -> ClauseElement:
     c = t.work.c
     uncertain = case((given["uncertain_"] == _ONE, _ONE), else_=c.uncertain)
     return (
@@ -177,7 +177,7 @@ def _compiled(dialect: Dialect, kind: _Kind, keys: tuple[str, ...]) -> tuple[str
     known = _KNOWN.get(key)
     if known is None:
         compiled = kind.build(dialect, _given(dialect, kind.table, keys)).compile(dialect=dialect)
-        order = tuple(name.removeprefix(_PREFIX) for name in compiled.positiontup or ())  # type: ignore[attr-defined]
+        order = tuple(name.removeprefix(_PREFIX) for name in getattr(compiled, "positiontup", None) or ())
         known = _KNOWN[key] = (str(compiled), order)
     return known
 

@@ -49,13 +49,15 @@ class Layer(Struct):
             self.highest = max(self.highest, incident.number)
 
     def sink_into(self, below: Layer) -> None:
+        below.alerts.update(self.alerts)
+        if not (self.incidents or self.events or self.first_seen or self.work or self.finished):
+            return  # a copy of an alert: the usual job of a storm
         below.incidents.update(self.incidents)
         below.opened.update(self.opened)
         below.highest = max(below.highest, self.highest)
         for service, ids in self.of_service.items():
             below.of_service.setdefault(service, {}).update(ids)
         below.events += self.events
-        below.alerts.update(self.alerts)
         below.first_seen.update(self.first_seen)
         for key, row in self.work.items():
             below.work.setdefault(key, row)

@@ -6,8 +6,8 @@ them sees what was staged, and every other statement sends it to the database fi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -58,6 +58,24 @@ TOGETHER = 100
 """So many messages share one hand-over at most."""
 
 
+class _Stage:
+    """A layer for as long as it is entered. One is made for every alert of a storm, so it is no generator."""
+
+    __slots__ = ("_tx",)
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+
+    def __enter__(self) -> None:
+        self._tx._raise_layer()
+
+    def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
+        if exc is None:
+            self._tx._sink_layer()
+        else:
+            self._tx._drop_layer(exc)
+
+
 class Tx(Keeping, Replicas, Silences, Upkeep):
     """One transaction on one connection; `writing` stages, and the caller ends with `flush`."""
 
@@ -80,23 +98,24 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
 
     # staging
 
-    @contextmanager
-    def stage(self) -> Iterator[None]:
+    def stage(self) -> AbstractContextManager[None]:
         """What is written inside is undone alone when it raises. Raises StoreUnavailable when the database refuses:
         then the whole transaction is lost."""
-        layer = Layer()
-        self._layers.append(layer)
-        try:
-            yield
-        except BaseException as exc:
-            if isinstance(exc, DBAPIError) and not isinstance(exc, (IntegrityError, DataError)):
-                raise StoreUnavailable(f"the database refuses to write: {reason(exc)}") from exc
-            self._layers.pop()
-            if layer.savepoint is not None:
-                layer.savepoint.rollback()
-                self._forget()
-            raise
-        self._layers.pop()
+        return _Stage(self)
+
+    def _raise_layer(self) -> None:
+        self._layers.append(Layer())
+
+    def _drop_layer(self, exc: BaseException) -> None:
+        if isinstance(exc, DBAPIError) and not isinstance(exc, (IntegrityError, DataError)):
+            raise StoreUnavailable(f"the database refuses to write: {reason(exc)}") from exc
+        layer = self._layers.pop()
+        if layer.savepoint is not None:
+            layer.savepoint.rollback()
+            self._forget()
+
+    def _sink_layer(self) -> None:
+        layer = self._layers.pop()
         if layer.savepoint is not None:
             layer.savepoint.commit()
         layer.sink_into(self._layers[-1])
