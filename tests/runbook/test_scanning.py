@@ -22,9 +22,9 @@ PLAIN = """# Title
 Words
 that go on
 
+- >50% of users
 - one
   goes on
-- >50% of users
   - inner
 
   ```bash
