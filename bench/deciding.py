@@ -1,4 +1,5 @@
-"""How often the deciders are right, over every practice scenario and its twin, and over the same facts perturbed.
+"""How often the deciders are right, over every practice scenario and its twin, over the same in the first seconds,
+and over the same facts perturbed.
 
 A wrong yes costs more than an unknown: none may be. Prints a row for each scenario, then one for each in a bad night.
 """
@@ -16,7 +17,7 @@ from bench.figures import Figure
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "fixtures"))  # the productions that the tests hold the deciders to
 
-from cases import Case, cases, perturbed  # noqa: E402
+from cases import FIRST_SECONDS, Case, cases, early, perturbed  # noqa: E402
 
 from tocsin.diagnosis.deciders import decide  # noqa: E402
 from tocsin.diagnosis.facts import Facts  # noqa: E402
@@ -31,6 +32,7 @@ def measure() -> list[Figure]:
     known = cases()
     plain = {case.name: [_judged(case, case.facts)] for case in known}
     print(f"\n{_table('Scenarios and twins', plain)}")
+    first = {case.name: [_judged(case, early(case.facts, after)) for after in FIRST_SECONDS] for case in known}
     began = time.monotonic()
     rough = {
         case.name: [_judged(case, perturbed(case.facts, f"{case.name} {n}")) for n in range(SEEDS)] for case in known
@@ -39,6 +41,7 @@ def measure() -> list[Figure]:
     print(f"\n{_table(f'The same in {SEEDS} bad nights each (shares of right answers, in %)', rough)}\n")
     return [
         *_figures("", plain),
+        *_figures(", in the first seconds", first),
         *_figures(", perturbed", rough),
         Figure("a decision, perturbing included", each, "ms"),
     ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 
 import pytest
-from cases import Case, Production, cases, perturbed, since
+from cases import FIRST_SECONDS, Case, Production, cases, early, perturbed, since, taken
 from msgspec.structs import replace
 
 from tocsin.diagnosis.deciders import answer, decide
-from tocsin.diagnosis.facts import Facts, Taken
+from tocsin.diagnosis.facts import Facts, Failures, Logs, Series, Signal, Taken
 from tocsin.diagnosis.questions import Topic, bind
 
 CASES = cases()
@@ -37,6 +38,48 @@ def test_no_answer_is_wrong(case: Case) -> None:
 def test_no_answer_is_wrong_in_a_bad_night(case: Case) -> None:
     for seed in range(NIGHTS):
         assert wrong(case, perturbed(case.facts, f"{case.name} {seed}")) == [], f"night {seed}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_no_answer_is_wrong_in_the_first_seconds(case: Case) -> None:
+    for seconds in FIRST_SECONDS:
+        assert wrong(case, early(case.facts, seconds)) == [], f"{seconds} s after the alert"
+
+
+@pytest.mark.parametrize(("seconds", "answer"), [(29.9, "unknown"), (30, "no")])
+def test_there_is_no_no_while_what_began_may_not_be_seen_everywhere_yet(seconds: float, answer: str) -> None:
+    facts = BY_NAME["false-alarm"].facts
+    facts = replace(facts, settling=timedelta(seconds=30), reported_at=facts.at - timedelta(seconds=seconds))
+    for topic in (Topic.RESOURCE, Topic.COMPONENT, Topic.DATA, Topic.ERRORS, Topic.LATENCY, Topic.DATABASE):
+        assert decide(topic, facts).answer == answer, topic
+
+
+def test_another_component_that_is_slow_keeps_a_no_back_though_nobody_knows_how_it_was_before() -> None:
+    facts = BY_NAME["one-pod/all-alike"].facts
+    assert decide(Topic.COMPONENT, facts).answer == "no"
+    recent = [facts.at.timestamp() - age for age in (15, 10, 5, 0)]
+    slow = Series(Signal.LATENCY, tuple(zip(recent, (0.02, 2.5, 2.5, 2.5), strict=True)), "cart-oldhash-00000", "cart")
+    items = (*facts.series.items, slow)
+    found = decide(Topic.COMPONENT, replace(facts, series=replace(facts.series, items=items)))
+    assert (found.answer, found.suspect) == ("unknown", "deployment/cart")
+
+
+@pytest.mark.parametrize(
+    ("state", "count", "answer"),
+    [("53100", 5, "yes"), ("53300", 9, "yes"), ("53100", 4, "unknown"), ("57P01", 9, "unknown"), ("42703", 9, "no")],
+)
+def test_what_pods_log_of_the_database_itself_counts_in_its_investigation(state: str, count: int, answer: str) -> None:
+    facts = BY_NAME["false-alarm"].facts
+    logs = Logs("backend-oldhash-00000", count, 200, (Failures("backend-oldhash-00000", state, count, count),))
+    assert decide(Topic.DATABASE, replace(facts, logs=taken([logs]))).answer == answer
+
+
+def test_how_slow_it_was_is_known_from_little_where_nothing_reaches_back_further() -> None:
+    facts = Production(seconds=lambda pod, age: 0.9 if age <= 60 else 0.1).facts()
+    begin = facts.at.timestamp() - 85
+    short = [replace(s, points=tuple(p for p in s.points if p[0] >= begin)) for s in facts.series.items]
+    facts = replace(facts, series=replace(facts.series, items=tuple(short)))
+    assert decide(Topic.LATENCY, facts).answer == "yes"
 
 
 def test_nearly_all_is_answered_when_everything_is_known() -> None:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tocsin.diagnosis import preflight
 from tocsin.diagnosis.facts import Facts, Subject, Taken
 from tocsin.diagnosis.verdict import LIMITS
-from tocsin.engine.diagnosing import GRACE, Diagnosing, Settled
+from tocsin.engine.diagnosing import GRACE, PATIENCE, Diagnosing, Settled
 from tocsin.engine.fakes import RecordingChannel, ScriptedRunner, VirtualClock
 from tocsin.incident import events as e
 from tocsin.incident.alert import Alert
@@ -111,6 +111,31 @@ async def test_an_unknown_is_said_once_and_only_after_a_while(case: Case) -> Non
     await case.turn(minutes=1)
     assert (early.answers, [a.answer for a in later.answers]) == ((), ["unknown"])
     assert len(await case.said(e.Answered)) == 1
+
+
+async def test_an_unknown_waits_while_it_is_too_early_to_say_but_not_for_long(case: Case) -> None:
+    case.witness.made = replace(BLIND, settling=timedelta(hours=1))
+    early = await case.turn(seconds=PATIENCE.total_seconds() - 1)
+    late = await case.turn(seconds=1)
+    assert (early.answers, [a.answer for a in late.answers]) == ((), ["unknown"])
+
+
+async def test_a_no_that_came_too_early_to_be_said_is_said_once_it_can_be(case: Case) -> None:
+    facts = FACTS["lock-pileup"]
+    case.witness.made = replace(facts, settling=timedelta(hours=1))
+    early = await case.turn()
+    case.witness.made = facts
+    late = await case.turn(seconds=GRACE.total_seconds() + 1)
+    assert [a.answer for a in early.answers] == ["no"]  # of the deployment: what was changed is seen at once
+    assert [a.answer for a in late.answers] == ["no", "no", "no", "yes"]
+
+
+async def test_what_cannot_be_had_is_logged_once_in_one_line(case: Case, said: list[dict[str, object]]) -> None:
+    case.witness.made = BLIND
+    for _ in range(2):
+        await case.turn(seconds=1)
+    (line,) = (one for one in said if one["event"] == "evidence_incomplete")
+    assert (line["incident"], line["missing"]) == (1, "the pods: forbidden")
 
 
 async def test_an_unknown_is_looked_at_again(case: Case) -> None:

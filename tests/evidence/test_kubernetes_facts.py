@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from tocsin.evidence.kube import objects
 from tocsin.evidence.kube.client import Client
 from tocsin.evidence.kube.cluster import Cluster
 from tocsin.evidence.kube.values import instant, quantity
-from tocsin.lab.production import Production
+from tocsin.lab.production import Production, kubeconfig
 
 RECORDED = Path(__file__).parents[2] / ".." / "shared" / "fixtures" / "k8s"
 NONE = timedelta(0)
@@ -183,3 +184,24 @@ def test_an_autoscaler_says_what_it_is_kept_at() -> None:
     }  # fmt: skip
     gauge = objects.autoscaler(given, NONE).gauges[0]
     assert (gauge.name, gauge.current, gauge.target) == ("cpu", 96, 70)
+
+
+async def test_a_cluster_that_is_given_up_on_leaves_no_traceback(tmp_path: Path) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(-1)
+        writer.close()
+
+    said: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        config = tmp_path / "config"
+        config.write_text(kubeconfig(server.sockets[0].getsockname()[1], "production"), encoding="utf-8")
+        client = Client(kubeconfig=str(config), now=now, timeout=0.3)
+        about = Facts(now(), now(), Subject("", "production", "deployment", "backend"))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await Cluster(client, now=now, redact=str).look(about)
+        late = await Cluster(client, now=now, redact=str).look(about)
+        await client.close()
+    gc.collect()
+    assert (late.pods.error, said) == ("no answer within 0.3 s", [])

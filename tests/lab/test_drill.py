@@ -69,6 +69,22 @@ def test_answers_are_judged_by_the_truth(scenario: str, answer: str, expected: s
     assert found.judged == expected
 
 
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        (("unknown", "yes"), RIGHT),
+        (("yes", "unknown"), UNKNOWN),
+        (("no", "yes"), WRONG),
+        (("no", "unknown"), WRONG),
+    ],
+)
+def test_of_each_question_the_last_answer_counts_but_for_a_wrong_one_which_stays(
+    answers: tuple[str, ...], expected: str
+) -> None:
+    (found,) = judged(SCENARIOS["bad-deploy"], [(ASKED, answer, "because") for answer in answers])
+    assert found.judged == expected
+
+
 def test_where_both_answers_may_be_given_none_is_wrong() -> None:
     (found,) = judged(SCENARIOS["bad-deploy"], [("Is a single component failing?", "yes", "")])
     assert found.judged == UNJUDGED

@@ -153,3 +153,16 @@ def test_a_caret_is_drawn_out_below_the_words_it_is_about(tmp_path: Path, capsys
     text = GOOD + "\n## Escalation\n1. Team Lead\n2. CTO\n"
     check([write(tmp_path, text)], format="text", config=None)
     assert "| 1. Team Lead\n        |    ^~~~~~~~~\n" in capsys.readouterr().out
+
+
+def test_without_files_every_runbook_of_the_settings_is_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, GOOD)
+    write(tmp_path, GOOD.replace("SEV", "P"), "pay.md")
+    config = write(tmp_path, 'runbook = "runbook.md"\n[runbooks.pay]\nfile = "pay.md"\n', "tocsin.toml")
+    assert check([], format="json", config=config) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [Path(one["file"]).name for one in found] == ["runbook.md", "pay.md"]
+    assert check([], format="text", config=write(tmp_path, "runbok = 1\n", "bad.toml")) == 2
+    assert "runbok" in capsys.readouterr().err

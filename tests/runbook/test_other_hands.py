@@ -147,3 +147,57 @@ def test_a_protocol_is_a_procedure() -> None:
 def test_what_is_owed_afterwards(text: str, expected: list[tuple[str, int | None]]) -> None:
     found = book(text).post_incident
     assert [(owed.what, seconds(owed.within)) for owed in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "## Post-incident\n1. **Within 1 hour:**\n   - Tell the desk\n2. **Within 1 week:**\n   - Hold the review",
+            [("Within 1 hour", 3600, ("Tell the desk",)), ("Within 1 week", 604800, ("Hold the review",))],
+        ),
+        (
+            "## Post-incidente\n1. Completar la plantilla en < 48h\n2. Si aplica: avisar a los usuarios",
+            [("Completar la plantilla en < 48h", 172800, ()), ("Si aplica: avisar a los usuarios", None, ())],
+        ),
+        ("## Pos-incidente\n1. Postmortem em ate 48h.", [("Postmortem em ate 48h.", 172800, ())]),
+        ("## Postmortem\n**Review steps:**\n1. Document the timeline", [("Document the timeline", None, ())]),
+    ],
+)
+def test_tasks_below_their_deadline_and_in_other_languages(
+    text: str, expected: list[tuple[str, int | None, tuple[str, ...]]]
+) -> None:
+    assert [(owed.what, seconds(owed.within), owed.items) for owed in book(text).post_incident] == expected
+
+
+def test_how_often_people_are_told_in_portuguese() -> None:
+    rules = book(LEVELS + "## Comunicacao\n1. Atualizacoes a cada 30 minutos em P1 e P2.").update_cadence
+    assert [(rule.severity, seconds(rule.every)) for rule in rules] == [("P1", 1800), ("P2", 1800)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("## Containment\n```bash\n# Look\nkubectl get pods\n\n# Lock it\nkubectl delete pod web\n```", ["Lock it"]),
+        ("## Containment\n```bash\n# Lock it\nkubectl delete pod web\n# The pod should be gone\n```", ["Lock it"]),
+        ("## Eradication\n**Option A — Roll back:**\n```bash\nhelm rollback web\n```", ["Roll back"]),
+        ("## Monitor the mitigation\n**After it:**\n1. Look\n   ```bash\n   curl http://localhost/health\n   ```", []),
+    ],
+)
+def test_what_only_looks_is_no_mitigation(text: str, expected: list[str]) -> None:
+    assert [mitigation.action for mitigation in book(text).mitigations] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ("bash scripts/check.sh", True),
+        ("bash", False),
+        ("/opt/tools/check.sh now", True),
+        ("/incident create All is down", False),
+        ("pytest tests/smoke", True),
+    ],
+)
+def test_what_is_a_command(text: str, runs: bool) -> None:
+    steps = book(f"## Known problems\n### All is down\n1. Look at it\n2. Do `{text}`").procedures[0].steps
+    assert (steps[-1].kind.value == "shell") == runs

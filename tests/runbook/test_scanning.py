@@ -8,7 +8,7 @@ from tocsin.runbook import commonmark
 from tocsin.runbook.document import headed
 from tocsin.runbook.scanning import Doubtful, scan
 
-OPENINGS = """||||- |* |1. |2. |- [ ] |>|> |# |## |```|```bash|~~~|````|---|***|- - -|==|<!--|-->|<div>|<name>|[x]|\
+OPENINGS = """||||- |* |1. |2. |- [ ] |>|> |- >|# |## |```|```bash|~~~|````|---|***|- - -|==|<!--|-->|<div>|<name>|[x]|\
 [x]: /y|**L:** v|- - |- 1. |-  |-     |1234567890. |+|-|\t|< 5|[|[x]("""
 INSETS = st.sampled_from(["", "", "", " ", "  ", "   ", "    ", "      ", "\t"])
 ENDINGS = st.sampled_from(["", "", "text", "a b", "  ", " #", "```", "\t", "\u00a0", "\\", "-->"])
@@ -22,6 +22,7 @@ PLAIN = """# Title
 Words
 that go on
 
+- >50% of users
 - one
   goes on
   - inner
@@ -49,6 +50,7 @@ as it stands
 @settings(max_examples=200, deadline=None)
 @example(["# a | b", "|---|---|"])
 @example(["> a", ">", ">", "", "b"])
+@example(["- >50%", "- > b", "", "- >c", "d"])
 @example(["- a", "---"])
 @example(["- a", "  | b |", "  |---|", "  | c |"])
 @example(["1. a", "2. b", "   3. c"])
@@ -67,7 +69,9 @@ def test_the_everyday_shapes_need_no_parser() -> None:
     assert scan(lines, 0, len(lines)) == list(commonmark.headed(lines, 0, len(lines), {}))
 
 
-@pytest.mark.parametrize("line", ["<div>", "    code", "\tcode", "[x]: /y", "- >50%", "- ", "```", "a | b\n---|---"])
+@pytest.mark.parametrize(
+    "line", ["<div>", "    code", "\tcode", "[x]: /y", "- >50%\nof users", "- ", "```", "a | b\n---|---"]
+)
 def test_what_only_the_parser_can_tell_is_doubtful(line: str) -> None:
     lines = line.split("\n")
     with pytest.raises(Doubtful):

@@ -11,7 +11,7 @@ import httpx
 
 from tocsin import __version__
 from tocsin.bootstrap.diagnosis import Examined, diagnosing, witness
-from tocsin.bootstrap.edition import keep, read_edition
+from tocsin.bootstrap.edition import keep, read_edition, read_others
 from tocsin.bootstrap.hands import RunnerWatch, dispatching, hands
 from tocsin.bootstrap.house import House
 from tocsin.bootstrap.living import LiveCheck
@@ -48,11 +48,13 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
     """The house of these settings on an open database. Raises SettingsError with every reason."""
     clock = clock or store.clock
     calendars = cache(partial(feeds, settings))
-    edition = read_edition(settings, calendars)
+    edition, others = read_edition(settings, calendars), read_others(settings, calendars)
     policy = edition.policy
     channels = Channels(_channels(settings))
     channels.policy = policy
     policies = Policies(policy, lambda digest: store.read(lambda tx: tx.runbook(digest)))
+    for other in others.values():
+        policies.put_in_force(other.policy, other.name)
     core = Core(store, policies, channels, clock, meters=store.meters)
     secret_key = settings.secret_key.get_secret_value() if settings.secret_key else _kept_secret(store)
     signer = Signer(secret_key, settings.public_url)
@@ -83,8 +85,10 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
         database=store.name,
         alert_token=settings.sources.alerts.token.get_secret_value() if settings.sources.alerts.token else None,
         dispatch=dispatch,
+        others=others,
     )
-    keep(store, edition, clock.now())
+    for each in (edition, *others.values()):
+        keep(store, each, clock.now())
     on_trouble = partial(_note, house.troubles)
     house.spooled = spooled(settings, desk, on_trouble)
     sources = watchers(
@@ -104,9 +108,9 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
         sources.append(house.diagnosing.run)
         if settings.evidence.check.enabled:
             sources.append(LiveCheck(house).run)
-    reloading = Reloading(house, edition, store=store, calendars=calendars)
+    reloading = [Reloading(house, e, store=store, calendars=calendars).run for e in (edition, *others.values())]
     following, sweep = Following(core, store.listen), Sweep(core, _mark(settings))
-    house.background = (*sources, following.run, sweep.run, reloading.run, *upkeep(house, on_trouble))
+    house.background = (*sources, following.run, sweep.run, *reloading, *upkeep(house, on_trouble))
     return house
 
 

@@ -23,12 +23,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Edition:
-    """`documents` are the linked ones, each with its text."""
+    """`documents` are the linked ones, each with its text; `name` is under [runbooks], empty for the main one."""
 
     reading: Reading
     text: str
     documents: tuple[tuple[Runbook, str], ...]
     policy: Policy
+    name: str = ""
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -55,24 +56,31 @@ def read_runbook(path: Path) -> tuple[Reading, str]:
     return reading, text
 
 
-def read_edition(settings: Settings, calendars: Calendars) -> Edition:
-    """The edition that lies on the disk now. `calendars` gives the feeds of the schedules, asked for last.
+def read_edition(settings: Settings, calendars: Calendars, name: str = "") -> Edition:
+    """The edition of the runbook of that name that lies on the disk now. `calendars` gives the feeds of the schedules,
+    asked for last.
 
     Raises SettingsError with every reason when it cannot be put in force.
     """
-    reading, text = read_runbook(settings.runbook)
-    wrong = check_against(settings, reading.runbook)
+    path = settings.runbook_file(name)
+    reading, text = read_runbook(path)
+    wrong = check_against(settings, reading.runbook, name=name)
     if wrong:
         raise SettingsError(wrong)
-    documents = tuple(linked_documents(reading, text, settings.runbook, unread=_unread))
+    documents = tuple(linked_documents(reading, text, path, unread=_unread))
     policy = Policy(
         reading.runbook,
         roster(settings, feeds=calendars(), runbook=reading.runbook),
-        rules(settings),
+        rules(settings, name=name),
         link=settings.public_url.rstrip("/") + "/incidents/{number}",
         linked=tuple(document for document, _ in documents),
     )
-    return Edition(reading, text, documents, policy)
+    return Edition(reading, text, documents, policy, name)
+
+
+def read_others(settings: Settings, calendars: Calendars) -> dict[str, Edition]:
+    """Those of [runbooks], by name. Raises SettingsError."""
+    return {name: read_edition(settings, calendars, name) for name in settings.runbooks}
 
 
 def _unread(file: Path, reason: str) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from tocsin.bootstrap.edition import Edition
 from tocsin.bootstrap.hearing import Hearing
 from tocsin.config import Settings
 from tocsin.diagnosis.live import Truth
@@ -42,7 +43,8 @@ class House:
     """Everything that runs, composed. `troubles` holds what a source cannot reach now, by the source's name.
 
     `alert_token` is asked of inbound alerts; None means that only this machine may send them. `dispatch` is there where
-    runners near the cluster do the steps, `spooled` where alerts are kept while the database refuses.
+    runners near the cluster do the steps, `spooled` where alerts are kept while the database refuses. `reading` is of
+    the main runbook; `others` and `truths` are of those beside it, by name.
     """
 
     settings: Settings
@@ -64,7 +66,21 @@ class House:
     dispatch: Dispatch | None = None
     spooled: Direct | None = None
     hearing: Hearing = field(default_factory=Hearing)
+    others: dict[str, Edition] = field(default_factory=dict)
+    truths: dict[str, Truth] = field(default_factory=dict)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def runbooks(self) -> dict[str, tuple[Reading, str]]:
+        """Every runbook in force with its text, by name; the main one first, under the empty name."""
+        return {"": (self.reading, self.runbook_text)} | {n: (e.reading, e.text) for n, e in self.others.items()}
+
+    def truth_of(self, name: str) -> Truth | None:
+        """What production last said of the runbook of that name; None before it was asked."""
+        return self.truths.get(name) if name else self.truth
+
+    def compared(self) -> list[Truth]:
+        """What production last said of each runbook; empty before it was asked."""
+        return [t for t in map(self.truth_of, self.runbooks()) if t is not None]
 
     @property
     def ingest(self) -> Direct:

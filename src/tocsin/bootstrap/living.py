@@ -88,14 +88,21 @@ class LiveCheck:
             await asyncio.sleep(self._every.total_seconds())
 
     async def look(self) -> Truth:
-        """Compares now, keeps the result, and says what was not true before."""
+        """Compares every runbook now, keeps the results, and says what was not true before; the main one's result."""
         house = self._house
-        found = await compare(house.settings, house.reading.runbook, house.runbook_text)
-        before = {(f.code, f.message) for f in house.truth.findings} if house.truth else set()
+        for name in house.others:
+            house.truths[name] = await self._compared(name)
+        house.truth = await self._compared("")
+        return house.truth
+
+    async def _compared(self, name: str) -> Truth:
+        house, last = self._house, self._house.truth_of(name)
+        reading, text = house.runbooks()[name]
+        found = await compare(house.settings, reading.runbook, text)
+        before = {(f.code, f.message) for f in last.findings} if last else set()
         new = tuple(f for f in found.findings if (f.code, f.message) not in before)
-        house.truth = replace(found, new=new)
         if new:
-            file = house.reading.runbook.file
+            file = reading.runbook.file
             said = "; ".join(f"{file}:{f.line}: {f.message}" for f in new[:5])
             log.warning("runbook_contradicted", new=len(new), all=len(found.findings), first=said)
-        return house.truth
+        return replace(found, new=new)

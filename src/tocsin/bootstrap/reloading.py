@@ -22,14 +22,23 @@ from tocsin.store.database import Store
 NAME = "runbook"
 EVERY_SECONDS = 1.0
 """A file is read when it lay unchanged for one whole turn: within two seconds of the last write, never half written."""
+
 Stamp: TypeAlias = tuple[tuple[str, tuple[int, ...]], ...]
 log = structlog.get_logger()
 
 
+def trouble_with(name: str) -> str:
+    """What trouble with the runbook of that name is called."""
+    return f"{NAME} {name}" if name else NAME
+
+
 class Reloading:
-    """Watches the runbook and the documents that it names; `house.troubles["runbook"]` says why an edit is refused."""
+    """Watches one runbook and the documents that it names; `house.troubles` says why an edit is refused, under
+    `trouble_with` its name."""
 
     def __init__(self, house: House, edition: Edition, *, store: Store, calendars: Calendars) -> None:
+        self._path = house.settings.runbook_file(edition.name)
+        self._trouble = trouble_with(edition.name)
         self._house = house
         self._edition = edition
         self._store = store
@@ -51,15 +60,15 @@ class Reloading:
             return
         self._read = stamp
         try:
-            edition = read_edition(self._house.settings, self._calendars)
+            edition = read_edition(self._house.settings, self._calendars, self._edition.name)
             self._refuse_a_lost_document(edition)
         except SettingsError as exc:
-            self._house.troubles[NAME] = _broken(exc.problems, self._house.settings.runbook)
+            self._house.troubles[self._trouble] = _broken(exc.problems, self._path)
             log.warning("runbook_edit_refused", reasons=exc.problems)
             return
         if edition.digests != self._edition.digests:
             self._put_in_force(edition)
-        self._house.troubles.pop(NAME, None)
+        self._house.troubles.pop(self._trouble, None)
 
     def _put_in_force(self, edition: Edition) -> None:
         """Kept first, so that no incident opens with an edition that a restart could not find again."""
@@ -70,13 +79,16 @@ class Reloading:
 
     def _switch(self, edition: Edition) -> None:
         self._edition = edition
+        self._house.core.policies.put_in_force(edition.policy, edition.name)
+        if edition.name:
+            self._house.others[edition.name] = edition
+            return
         self._house.reading, self._house.runbook_text = edition.reading, edition.text
-        self._house.core.policies.put_in_force(edition.policy)
         self._house.channels.policy = edition.policy
 
     def _refuse_a_lost_document(self, edition: Edition) -> None:
         """Raises SettingsError for a document in force that is still named and no longer gives a procedure."""
-        path = self._house.settings.runbook
+        path = self._path
         named = named_files(edition.reading, edition.text, path)
         had = {document.file for document, _ in self._edition.documents}
         has = {named.get(document.file) for document, _ in edition.documents}
@@ -89,7 +101,7 @@ class Reloading:
             )
 
     def _stamp(self) -> Stamp:
-        path = self._house.settings.runbook
+        path = self._path
         named = named_files(self._edition.reading, self._edition.text, path)
         return tuple((str(file), _state(file)) for file in (path, *named.values()))
 

@@ -6,6 +6,7 @@ from datetime import time, timedelta
 
 from tocsin.config import Settings
 from tocsin.config import triage as config
+from tocsin.config.rosters import role_of
 from tocsin.engine.triage import Inhibition, Route, Service, Triage
 from tocsin.incident.matchers import parse_all
 from tocsin.incident.silences import Window
@@ -25,7 +26,8 @@ def triage(settings: Settings) -> Triage:
 
 
 def _route(number: int, r: config.Route) -> Route:
-    return Route(number, parse_all(r.match), r.service or "", r.severity or "", r.role or "", r.incident)
+    role = role_of(r.schedule) if r.schedule else r.role or ""
+    return Route(number, parse_all(r.match), r.service or "", r.severity or "", role, r.incident, r.runbook or "")
 
 
 def _window(m: config.Maintenance) -> Window:

@@ -35,15 +35,16 @@ def check(files: list[Path], *, format: str, config: Path | None, fix: bool = Fa
     The report goes to stdout, what is wrong with the arguments to stderr in one line. A `config` must exist; a
     runbook is read without it, since settings never change what a document says. With `fix` the documents are mended
     first, where only one way of writing it can be meant; what was mended is told on stderr. With `live` production, as
-    the settings know it, is asked whether what they say is true.
+    the settings know it, is asked whether what they say is true. Without `files` those that `config` names are checked.
     """
     if format not in FORMATS:
         return _refused(f'unknown format "{format}": use one of {", ".join(FORMATS)}')
     if config is not None and not config.is_file():
         return _refused(f"{config}: no such configuration file")
-    if not files:
-        return _refused("no runbook given: name at least one Markdown file")
     try:
+        files = files or (_of_settings(config) if config is not None else [])
+        if not files:
+            return _refused("no runbook given: name at least one Markdown file, or --config for those of the settings")
         texts = [(file, _mended(file) if fix else _text(file)) for file in files]
     except UnreadableError as error:
         return _refused(str(error))
@@ -58,6 +59,18 @@ def check(files: list[Path], *, format: str, config: Path | None, fix: bool = Fa
             return _refused("; ".join(refused.lines))
     _print(_rendered(format, readings, [text for _, text in texts]))
     return 1 if any(reading.errors for reading in readings) else 0
+
+
+def _of_settings(config: Path) -> list[Path]:
+    """Every runbook that the settings name. Raises UnreadableError."""
+    # only this loads the settings: reading a document must stay instant
+    from tocsin.cli import opening
+
+    try:
+        settings = opening.settings(config)
+    except opening.Refused as exc:
+        raise UnreadableError("; ".join(exc.lines)) from exc
+    return [settings.runbook_file(name) for name in ("", *settings.runbooks)]
 
 
 def explain(code: str) -> int:

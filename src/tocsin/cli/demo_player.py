@@ -30,6 +30,10 @@ class StoryError(Exception):
     """Something of the story did not come about."""
 
 
+class Overtaken(StoryError):
+    """What was asked for is no longer so: somebody else was quicker (409)."""
+
+
 class Caller:
     """Ana, who is on call, at the server's API."""
 
@@ -107,7 +111,8 @@ class Caller:
 
     def _checked(self, answer: httpx.Response) -> Incident:
         if not answer.is_success:
-            raise StoryError(
+            refused = Overtaken if answer.status_code == httpx.codes.CONFLICT else StoryError
+            raise refused(
                 f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:300]}"
             )
         found: Incident = answer.json()

@@ -51,13 +51,14 @@ def _checks(config: Path | None, database: str | None) -> Iterator[Check]:
         yield from (fail("settings", line) for line in exc.lines)
         return
     yield ok("settings", settings.origin.file or "none: built-in defaults, one person holds every role")
-    reading = _read(settings)
-    if isinstance(reading, Check):
-        yield reading
-    else:
-        yield _judged(reading)
-        yield from _roles(settings, reading.runbook)
-        yield from _tools(settings, reading.runbook)
+    for name in ("", *settings.runbooks):
+        reading = _read(settings, name)
+        if isinstance(reading, Check):
+            yield reading
+        else:
+            yield _judged(reading)
+            yield from _roles(settings, reading.runbook, name)
+            yield from _tools(settings, reading.runbook)
     yield database_check(settings.database.get_secret_value())
     yield from _reachable(settings)
     yield from _calendars(settings)
@@ -67,15 +68,16 @@ def _checks(config: Path | None, database: str | None) -> Iterator[Check]:
     yield from _writable("backup", settings.backup.folder)
 
 
-def _read(settings: Settings) -> Reading | Check:
+def _read(settings: Settings, name: str) -> Reading | Check:
+    file = settings.runbook_file(name)
     try:
-        return reading_of(settings.runbook.read_text(encoding="utf-8-sig"), settings.runbook)
+        return reading_of(file.read_text(encoding="utf-8-sig"), file)
     except UnreadableError as exc:
         return fail("runbook", str(exc))
     except UnicodeDecodeError:
-        return fail("runbook", f"{settings.runbook}: is not UTF-8 text: save it as UTF-8")
+        return fail("runbook", f"{file}: is not UTF-8 text: save it as UTF-8")
     except OSError as exc:
-        return fail("runbook", f"{settings.runbook}: {exc.strerror}: set runbook in the settings")
+        return fail("runbook", f"{file}: {exc.strerror}: set runbook in the settings")
 
 
 def _judged(reading: Reading) -> Check:
@@ -88,8 +90,8 @@ def _judged(reading: Reading) -> Check:
     return warn("runbook", said + remedy) if counts[Level.WARNING] else ok("runbook", said)
 
 
-def _roles(settings: Settings, book: Runbook) -> Iterator[Check]:
-    wrong = check_against(settings, book)
+def _roles(settings: Settings, book: Runbook, name: str) -> Iterator[Check]:
+    wrong = check_against(settings, book, name=name)
     yield from (fail("roles", line) for line in wrong)
     if wrong:
         return

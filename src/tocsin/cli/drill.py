@@ -136,7 +136,7 @@ async def _drill(folder: Path, listener: socket.socket, scenario: Scenario, wish
         )
         await asyncio.to_thread(production.start)
         stack.push_async_callback(asyncio.to_thread, production.stop)
-        await asyncio.sleep(scenario.settle)
+        await asyncio.to_thread(production.settle, scenario.settle)
         rules = Wish(rules=scenario.rules, fast=wish.fast, drill=scenario.name)
         here = await stack.enter_async_context(beside(production, listener, rules, ready=greeted))
         breaking = asyncio.create_task(_break(here, scenario))

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from tocsin.cli.demo_house import Beside
-from tocsin.cli.demo_player import Caller, Incident
+from tocsin.cli.demo_player import Caller, Incident, Overtaken
 from tocsin.cli.drill_score import Entry, Score, at, judged
 from tocsin.diagnosis.questions import bind
 from tocsin.incident.policy import TOCSIN
 from tocsin.lab.errors import LabError
 from tocsin.lab.scenarios.model import FIX, NO, NOTHING, OPEN, RESTART, ROLLBACK, YES, Scenario
 
-WAIT_FOR_ANSWER_S = 14.0
+WAIT_FOR_ANSWER_S = 45.0
 """How long the responder waits for Tocsin to answer a question of the tree before answering it."""
 _WORDS = {ROLLBACK: ("rollback", "roll back", "undo"), RESTART: ("restart",), "scale": ("scale",)}
 
@@ -72,17 +72,26 @@ class Responder(Caller):
         return entries
 
     async def _decide(self) -> None:
-        """Walk the tree to its end, and mitigate."""
+        """Walk the tree to its end, and mitigate; Tocsin may answer, or propose, at any moment in between."""
         await self._post("/facts", {"impact": self._scenario.impact})
-        while (question := (await self._incident())["decision"]["question"]) is not None:
-            if await self._answered(question):
+        while (question := await self._asked()) is not None:
+            if await self._answered(question) or await self._asked() != question:
                 continue
             answer, reason = self._truth(question), self._scenario.truth.cause
-            await self._post("/answers", {"question": question["slug"], "answer": answer, "reason": reason})
+            try:
+                await self._post("/answers", {"question": question["slug"], "answer": answer, "reason": reason})
+            except Overtaken as exc:
+                self._say(f"{question['question']} is not asked any more: {exc}")
+                continue
             self._say(f"{question['question']} a person says {answer}: {reason}")
         await self._mitigate()
 
-    async def _answered(self, question: dict[str, Any]) -> bool:
+    async def _asked(self) -> dict[str, str] | None:
+        """The open question; None at a leaf."""
+        question = (await self._incident())["decision"]["question"]
+        return {"slug": question["slug"], "question": question["question"]} if question else None
+
+    async def _answered(self, question: Mapping[str, str]) -> bool:
         """Whether Tocsin answers the question by itself, in the time that a responder waits for it."""
         deadline = time.monotonic() + WAIT_FOR_ANSWER_S
         while time.monotonic() < deadline:
@@ -91,28 +100,44 @@ class Responder(Caller):
             if step is not None:
                 self._say(f"{step['question']} {step['by']} says {step['answer']}: {step['reason']}")
                 return bool(step["answer"] in (YES, NO))
+            open_now = decision["question"]
+            if open_now is None or open_now["slug"] != question["slug"]:
+                return True  # an answer before it was changed: another question is open now
+            if not open_now["awaited"]:
+                return False
             await asyncio.sleep(0.1)
         return False
 
-    def _truth(self, question: dict[str, Any]) -> str:
+    def _truth(self, question: Mapping[str, str]) -> str:
         """The true answer; no, where people may differ."""
         topic = bind(question["question"]).topic
         return (self._scenario.truth.answers().get(topic.value, OPEN) if topic else OPEN) or NO
 
     async def _mitigate(self) -> None:
-        truth = self._scenario.truth
-        incident = await self._incident()
-        proposed = next((each for each in reversed(incident["approvals"]) if each["status"] == "pending"), None)
-        if proposed is not None and self._fits(proposed["command"]):
-            self._say(f"approving: {proposed['command']}")
-            await self._post(f"/approvals/{proposed['id']}", {"decision": "approve"})
-            await self._seen("the mitigation has run", lambda i: i["approvals"][-1]["status"] in ("done", "failed"))
-            return
-        if proposed is not None:
-            reason = self._scenario.undone or f"that does not help: {truth.cause}"
+        while (proposed := await self._proposed()) is not None:
+            try:
+                if await self._judged(proposed):
+                    return
+            except Overtaken as exc:
+                self._say(f"not proposed any more: {proposed['command']}: {exc}")
+        await self._by_hand()
+
+    async def _proposed(self) -> dict[str, Any] | None:
+        """The newest proposal that waits for an answer."""
+        approvals: list[dict[str, Any]] = (await self._incident())["approvals"]
+        return next((each for each in reversed(approvals) if each["status"] == "pending"), None)
+
+    async def _judged(self, proposed: dict[str, Any]) -> bool:
+        """Whether the proposal is what helps, and has been approved and run; it is rejected otherwise."""
+        if not self._fits(proposed["command"]):
+            reason = self._scenario.undone or f"that does not help: {self._scenario.truth.cause}"
             await self._post(f"/approvals/{proposed['id']}", {"decision": "reject", "reason": reason[:200]})
             self._say(f"rejected: {proposed['command']}: {reason}")
-        await self._by_hand()
+            return False
+        self._say(f"approving: {proposed['command']}")
+        await self._post(f"/approvals/{proposed['id']}", {"decision": "approve"})
+        await self._seen("the mitigation has run", lambda i: i["approvals"][-1]["status"] in ("done", "failed"))
+        return True
 
     def _fits(self, command: str) -> bool:
         truth = self._scenario.truth
@@ -188,7 +213,7 @@ class Responder(Caller):
         recovered = None if self.recovered_at is None else self.recovered_at - since.timestamp()
         asked = {each.slug: each.question for each in self._here.house.reading.runbook.questions()}
         said = [each["data"] for each in entries if each["type"] == "Answered" and each["actor"] == TOCSIN.name]
-        given = {asked.get(one["question"], ""): (one["answer"], one.get("reason", "")) for one in said}
+        given = [(asked.get(one["question"], ""), one["answer"], one.get("reason", "")) for one in said]
         return Score(
             name=self._scenario.name,
             acknowledged=at(entries, "Acknowledged", since),
@@ -202,7 +227,7 @@ class Responder(Caller):
             updates=sum(each["type"] == "Posted" for each in entries),
             reminders=sum(each["type"] == "UpdateReminded" for each in entries),
             incidents=incidents,
-            verdicts=judged(self._scenario, ((each, *given[each]) for each in given)),
+            verdicts=judged(self._scenario, given),
             right=truth.right,
             limit=self._scenario.limit,
         )

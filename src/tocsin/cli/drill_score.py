@@ -74,14 +74,16 @@ def at(entries: Sequence[Entry], kind: str, since: datetime) -> float | None:
 
 
 def judged(scenario: Scenario, given: Iterable[tuple[str, str, str]]) -> tuple[Verdict, ...]:
-    """Tocsin's own answers, (question, answer, reason), beside the truth; questions that no topic fits are left out."""
+    """Tocsin's own answers, (question, answer, reason) in their order, beside the truth: of each question the last one,
+    but for a wrong one, which stays. Questions that no topic fits are left out.
+    """
     truths = scenario.truth.answers()
-    found = []
+    found: dict[str, Verdict] = {}
     for question, answer, reason in given:
         topic = bind(question).topic
-        if topic is not None:
-            found.append(Verdict(topic.value, question, answer, truths.get(topic.value, OPEN), reason))
-    return tuple(found)
+        if topic is not None and (question not in found or found[question].judged != WRONG):
+            found[question] = Verdict(topic.value, question, answer, truths.get(topic.value, OPEN), reason)
+    return tuple(found.values())
 
 
 def card(score: Score, scenario: Scenario) -> str:

@@ -107,4 +107,4 @@ def _own(runbooks: Sequence[Path], settings: Settings) -> list[Path]:
         return [path.absolute() for path in runbooks]
     if settings.runbook == default_runbook():
         raise BadArgument("name this runner's own copy of the runbook: --runbook FILE")
-    return [settings.runbook]
+    return [settings.runbook, *(other.file for other in settings.runbooks.values())]

@@ -129,6 +129,11 @@ def greet(settings: Settings, house: House) -> None:
     said = f" ({warnings} warnings: tocsin check {book.file})" if warnings else ""
     print(f"Tocsin {__version__}", flush=True)
     print(f"  runbook   {book.file}: {len(book.severities)} severities, {len(book.procedures)} procedures{said}")
+    for name, edition in house.others.items():
+        other = edition.reading.runbook
+        print(
+            f"            {other.file} ({name}): {len(other.severities)} severities, {len(other.procedures)} procedures"
+        )
     print(f"  database  {house.database}")
     print(f"  web       {settings.public_url}", flush=True)
     sys.stdout.flush()

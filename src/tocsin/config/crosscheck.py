@@ -16,20 +16,28 @@ PUSH = "push"
 _CHANNELS = ("console", "email", "slack", "webhook")
 
 
-def check_against(settings: Settings, runbook: Runbook) -> tuple[str, ...]:
-    """Every disagreement, in the order of the settings file: place, what, remedy. Empty when all is well."""
-    found = [*_levels(settings, runbook), *_unheld(settings, runbook), *_holders(settings)]
-    found += [*_schedules(settings), *_ways(settings), *_routes(settings, runbook)]
+def check_against(settings: Settings, runbook: Runbook, *, name: str = "") -> tuple[str, ...]:
+    """Every disagreement, in the order of the settings file: place, what, remedy. Empty when all is well.
+
+    `name` is the runbook's under [runbooks], empty for the main one.
+    """
+    found = [*_levels(settings, runbook, name), *_unheld(settings, runbook), *_holders(settings)]
+    found += [*_schedules(settings), *_ways(settings), *_routes(settings, runbook, name)]
     place = settings.origin
     ordered = sorted(found, key=lambda problem: place.lines.of(problem[0]))
     return tuple(dict.fromkeys(f"{place.place(path)} {text}" for path, text in ordered))
 
 
-def _levels(settings: Settings, runbook: Runbook) -> Iterator[tuple[KeyPath, str]]:
+def _levels(settings: Settings, runbook: Runbook, name: str) -> Iterator[tuple[KeyPath, str]]:
     names = [s.name for s in runbook.severities]
-    for label, level in settings.severity.items():
+    own = bool(name and settings.runbooks[name].severity)
+    place: KeyPath = ("runbooks", name, "severity") if own else ("severity",)
+    which = f'the runbook "{name}"' if name else "the runbook"
+    more = "" if own or not name else f": give it its own as [runbooks.{name}.severity]"
+    for label, level in settings.levels(name).items():
         if level not in names:
-            yield ("severity", label), f'{label}: the runbook has no severity "{level}": known are {", ".join(names)}'
+            known = ", ".join(names)
+            yield (*place, label), f'{label}: {which} has no severity "{level}": known are {known}{more}'
 
 
 def _unheld(settings: Settings, runbook: Runbook) -> Iterator[tuple[KeyPath, str]]:
@@ -98,13 +106,21 @@ def _ways(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
             yield ("people", name, "notify", place, "via"), f"notify[{place + 1}].via: {text}"
 
 
-def _routes(settings: Settings, runbook: Runbook) -> Iterator[tuple[KeyPath, str]]:
+def _routes(settings: Settings, runbook: Runbook, name: str) -> Iterator[tuple[KeyPath, str]]:
     names = [s.name for s in runbook.severities]
     held = {role.casefold() for role in settings.roles}
     for place, route in enumerate(settings.routes):
-        if route.severity and route.severity not in names:
-            text = f'severity: the runbook has no severity "{route.severity}": known are {", ".join(names)}'
+        if route.severity and route.severity not in names and (route.runbook or "") == name:
+            which = f'the runbook "{name}"' if name else "the runbook"
+            text = f'severity: {which} has no severity "{route.severity}": known are {", ".join(names)}'
             yield ("routes", place, "severity"), text
+        for key, named, known in (
+            ("runbook", route.runbook, settings.runbooks),
+            ("schedule", route.schedule, settings.schedules),
+        ):
+            if named and named not in known:
+                text = f'{key}: no {key} "{named}" under [{key}s]: {did_you_mean(named, list(known))}'
+                yield ("routes", place, key), text
         if route.role and EVERY_OTHER not in held and route.role.casefold() not in held:
             remedy = did_you_mean(route.role, list(settings.roles))
             yield ("routes", place, "role"), f'role: nobody holds "{route.role}": {remedy}'

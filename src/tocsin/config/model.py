@@ -52,6 +52,14 @@ class Service(Table):
     health: HttpUrl | None = None
 
 
+class OtherRunbook(Table):
+    """A runbook beside the main one, for the alerts whose route names it. `severity` is in place of `[severity]`, for a
+    document with levels of its own."""
+
+    file: FilePath
+    severity: Mapping[Name, Name] = {}
+
+
 class Acknowledge(Table):
     """`immediate` is what the response time "Immediate" is measured against."""
 
@@ -165,6 +173,7 @@ class Settings(Table):
     """
 
     runbook: FilePath
+    runbooks: Mapping[Name, OtherRunbook] = {}
     database: Database
     public_url: HttpUrl
     host: Name = _HOST
@@ -207,6 +216,14 @@ class Settings(Table):
     @property
     def origin(self) -> Origin:
         return self._origin
+
+    def runbook_file(self, name: str) -> Path:
+        """Where the runbook of that name lies; the empty name is the main one's."""
+        return self.runbooks[name].file if name else self.runbook
+
+    def levels(self, name: str) -> Mapping[str, str]:
+        """Labels to levels, as the runbook of that name takes them."""
+        return (self.runbooks[name].severity if name else {}) or self.severity
 
     def service_of(self, labels: Mapping[str, str]) -> str | None:
         """The name of the first service whose every `match` label is among `labels`, None when there is none."""

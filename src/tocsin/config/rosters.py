@@ -37,7 +37,13 @@ def roster(settings: Settings, *, feeds: Mapping[str, str] = _NO_FEEDS, runbook:
         held = {role.casefold() for role in roles}
         named = dict.fromkeys(r.to for r in runbook.escalation if r.to.casefold() not in held)
         roles |= dict.fromkeys(named, roles[EVERY_OTHER])
-    return Roster(people, roles)
+    routed = dict.fromkeys(r.schedule for r in settings.routes if r.schedule in schedules)
+    return Roster(people, roles | {role_of(name): schedules[name] for name in routed if name})
+
+
+def role_of(schedule: str) -> str:
+    """The role of whoever is on in a schedule that a route names."""
+    return f"On-call ({schedule})"
 
 
 def calendar_notes(settings: Settings, feeds: Mapping[str, str]) -> tuple[str, ...]:
@@ -47,8 +53,8 @@ def calendar_notes(settings: Settings, feeds: Mapping[str, str]) -> tuple[str, .
     return tuple(f"{settings.origin.place(('schedules', n))} {note}" for n, c in calendars.items() for note in c.notes)
 
 
-def rules(settings: Settings) -> Rules:
-    """The incident's rules with what the settings say in place of the built-in defaults."""
+def rules(settings: Settings, *, name: str = "") -> Rules:
+    """The incident's rules with what the settings say in place of the built-in defaults, by the runbook's name."""
     return Rules(
         immediate=settings.acknowledge.immediate,
         after_acknowledge=settings.escalation.after_acknowledge,
@@ -57,7 +63,7 @@ def rules(settings: Settings) -> Rules:
         approve_change=settings.approvals.change,
         approve_destructive=settings.approvals.destructive,
         publish_automatically=settings.status_page.automatic,
-        severity_labels=dict(settings.severity),
+        severity_labels=dict(settings.levels(name)),
     )
 
 

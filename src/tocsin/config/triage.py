@@ -41,22 +41,27 @@ TimeOfDay = Annotated[time, BeforeValidator(_time)]
 
 
 class Route(Table):
-    """Alerts that `match` are about `service`, begin with `severity` and page `role` first; without `incident` they are
-    recorded and no more. The first route that matches counts."""
+    """Alerts that `match` are about `service`, begin with `severity`, are handled by the runbook named `runbook` and
+    page `role`, or who is on in `schedule`, first; without `incident` they are recorded and no more. The first route
+    that matches counts."""
 
     match: Written
     service: Name | None = None
     severity: Name | None = None
     role: Name | None = None
+    runbook: Name | None = None
+    schedule: Name | None = None
     incident: Flag = True
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        said = self.service or self.severity or self.role
-        if self.incident and not said:
-            raise wrong("says nothing: give service, severity or role, or incident = false")
-        if not self.incident and (self.severity or self.role):
-            raise wrong("gives a severity or a role to what is no incident: leave them out, or incident = false")
+        of_incidents = self.severity or self.role or self.runbook or self.schedule
+        if self.incident and not (self.service or of_incidents):
+            raise wrong("says nothing: give service, severity, runbook, role or schedule, or incident = false")
+        if not self.incident and of_incidents:
+            raise wrong("says how to handle what is no incident: leave that out, or incident = false")
+        if self.role and self.schedule:
+            raise wrong("names both a role and a schedule to page first: give one of them")
         return self
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from tocsin.diagnosis import causes, curves, scope, symptoms
 from tocsin.diagnosis.facts import Facts, Pod, Signal, Workload, troubles
 from tocsin.diagnosis.verdict import LIMITS, Limits, Verdict, no, unknown, yes
-from tocsin.diagnosis.walk import YES
+from tocsin.diagnosis.walk import NO, YES
 
 _NEEDED = ("workloads", "pods", "nodes")
 SETTLING = timedelta(minutes=1)
@@ -112,7 +112,8 @@ def _gathered(facts: Facts, limits: Limits) -> Verdict:
     shares = _shares(facts)
     high = {pod: value for pod, value in shares.items() if value >= limits.error_share}
     part = _parts(facts)
-    if len(shares) > _FEW and len(high) == 1 and not facts.series.trouble:
+    settled = not symptoms.young(facts, limits)
+    if len(shares) > _FEW and len(high) == 1 and not facts.series.trouble and settled:
         pod = next(iter(high))
         alike = _made_alike(facts, shares)
         if part.get(pod, 0.0) >= limits.concentrated and alike:
@@ -129,7 +130,10 @@ def _gathered(facts: Facts, limits: Limits) -> Verdict:
             suspect=", ".join(elsewhere),
         )
     if not high:
-        if not shares or symptoms.error_rate(facts, limits).answer == YES:
+        if symptoms.latency(facts, limits).answer == YES:
+            slow = symptoms.latency(facts, limits).reason
+            return unknown("nothing is down, and it is slow", (slow,), settle=("what it waits for",))
+        if not shares or symptoms.error_rate(facts, limits).answer != NO:
             return unknown("nothing is down; no failures are known by pod", settle=("series of failures by pod",))
         if symptoms.pod_crashes(facts, limits).decided and not symptoms.pod_crashes(facts, limits).evidence:
             return no("every component is up, and no pod fails more than the others", _up(facts))
@@ -148,12 +152,17 @@ def _ailing_elsewhere(facts: Facts, limits: Limits) -> dict[str, str]:
         if one.name == facts.subject.workload or not mine:
             continue
         failing_share, slow = curves.lately(curves.share(mine)), curves.highest(mine, Signal.LATENCY)
-        takes, took = curves.lately(slow), curves.usual(slow, before=facts.reported_at.timestamp())
+        takes, took = curves.lately(slow), _took(slow, before=facts.reported_at.timestamp())
         if failing_share is not None and failing_share >= limits.error_share:
             found[one.named] = f"{one.named}: {failing_share:.0%} of its requests fail"
         elif takes and took and takes >= max(took * limits.slower, took + limits.slower_by):
             found[one.named] = f"{one.named} takes {takes:.2f} s, it took {took:.2f} s"
     return found
+
+
+def _took(slow: curves.Curve, *, before: float) -> float | None:
+    """What it usually took; the least it ever took where that is not known: rather silent than wrong."""
+    return curves.usual(slow, before=before) or min((value for _, value in slow), default=None)
 
 
 def _made_alike(facts: Facts, shares: Mapping[str, float]) -> bool:

@@ -14,7 +14,7 @@ from tocsin.diagnosis.deployment import recent_deployment
 from tocsin.diagnosis.facts import Facts
 from tocsin.diagnosis.questions import Bound, Topic
 from tocsin.diagnosis.resources import resource_issue, resources_or_disk
-from tocsin.diagnosis.verdict import LIMITS, Limits, Verdict
+from tocsin.diagnosis.verdict import LIMITS, Limits, Verdict, unknown
 from tocsin.diagnosis.walk import NO, UNKNOWN, YES
 
 Decider: TypeAlias = Callable[[Facts, Limits], Verdict]
@@ -31,9 +31,17 @@ DECIDERS: Mapping[Topic, Decider] = {
 }
 
 
+LATE = frozenset(Topic) - {Topic.DEPLOYMENT, Topic.CRASHES}
+"""What is told from measurements, which come some time after what they are of; changes and crashes are seen at once."""
+
+
 def decide(topic: Topic, facts: Facts, limits: Limits = LIMITS) -> Verdict:
-    """The answer to a question of that topic from these facts."""
-    return DECIDERS[topic](facts, limits)
+    """The answer to a question of that topic from these facts; no `no` while what speaks against it may still come."""
+    found = DECIDERS[topic](facts, limits)
+    if found.answer == NO and topic in LATE and symptoms.young(facts, limits):
+        wait = f"what began less than {facts.settling.total_seconds():.0f} s ago may not be seen everywhere yet"
+        return unknown(f"too early to say: {wait}", found.evidence, counter=found.counter, settle=("look again soon",))
+    return found
 
 
 def answer(question: Bound, facts: Facts, limits: Limits = LIMITS) -> Verdict | None:

@@ -409,11 +409,15 @@ class Subject(Struct, frozen=True):
 
 
 class Facts(Struct, frozen=True):
-    """Everything looked at. `reported_at` is when the first alert began to fire: the impact is that old, or older."""
+    """Everything looked at. `reported_at` is when the first alert began to fire: the impact is that old, or older.
+
+    `settling` is how long something that began may not be seen yet everywhere: rates are of a span, scrapes far apart.
+    """
 
     at: datetime
     reported_at: datetime
     subject: Subject = Subject()
+    settling: timedelta = timedelta(seconds=30)
     workloads: Taken[Workload] = Taken()
     revisions: Taken[Revision] = Taken()
     pods: Taken[Pod] = Taken()

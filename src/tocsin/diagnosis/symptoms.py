@@ -42,8 +42,7 @@ def error_rate(facts: Facts, limits: Limits = LIMITS) -> Verdict:
 def latency(facts: Facts, limits: Limits = LIMITS) -> Verdict:
     """Yes when it takes at least twice as long as before."""
     curve, missing = _slowness(facts), troubles(facts, "series")
-    latest = curves.lately(curve)
-    before = curves.usual(curve, before=_before(facts))
+    latest, before = curves.lately(curve), _usually(curve, facts)
     if missing or latest is None or before is None:
         settle = missing or ("a series of latency that reaches back before the incident",)
         return unknown("what latency was and is, is not known", settle=settle)
@@ -77,12 +76,38 @@ def database(facts: Facts, limits: Limits = LIMITS) -> Verdict:
     said = [line for one in facts.databases.items for line in database_troubles(one, limits)]
     if said:
         return yes(said[0], said)
+    if logged := _logged(facts):
+        full = [line for line, states in logged if states]
+        return yes(full[0], full) if full else unknown(logged[0][0], settle=("the database's own log",))
+    if any(d.waiting for d in facts.databases.items):
+        return unknown("sessions wait for a lock, none of them long yet", settle=("look again in a minute",))
+    blind = [f"how full the disk of {d.name} is" for d in facts.databases.items if d.disk is None]
+    if blind and (facts.logs.absent or facts.logs.trouble):
+        settle = (*blind, facts.logs.absent or f"the logs: {facts.logs.trouble}")
+        return unknown("not all of what could run out is known", settle=settle)
     used = [f"{d.name}: {d.connections} of {d.most} connections" for d in facts.databases.items]
     return (
         no("nothing waits and nothing runs out in the database", used)
         if used
         else unknown("no database is known", settle=("the address of the database",))
     )
+
+
+def _logged(facts: Facts) -> list[tuple[str, bool]]:
+    """(what pods log of the database itself, whether it is sure): no room, no connection left, shut down, damaged."""
+    found = []
+    for logs in facts.logs.items if not facts.logs.trouble else ():
+        for failure in logs.failures:
+            if failure.state[:2] in _OF_DATABASE:
+                said = f"{failure.pod} logs SQLSTATE {failure.state} {failure.count} times"
+                found.append((said, failure.state in _FULL and failure.count >= _OFTEN))
+    return found
+
+
+_OF_DATABASE = ("08", "53", "57", "58", "XX")
+_FULL = ("53100", "53300")
+"""The disk is full, too many connections. Source: the PostgreSQL manual, appendix A."""
+_OFTEN = 5
 
 
 def database_troubles(one: Database, limits: Limits = LIMITS) -> tuple[str, ...]:
@@ -159,10 +184,16 @@ def onset(facts: Facts, limits: Limits = LIMITS) -> datetime | None:
     return scope.instant(min(found)) if found else None
 
 
+def young(facts: Facts, limits: Limits = LIMITS) -> bool:
+    """Whether it began so lately that what is not seen yet may still come; by the alert where nothing is measured."""
+    return facts.at - (onset(facts, limits) or facts.reported_at) < facts.settling
+
+
 def harmless(facts: Facts, limits: Limits = LIMITS) -> bool:
-    """Whether everything that would show an impact is known, and shows none."""
+    """Whether everything that would show an impact is known, and shows none though it had the time to."""
     return (
-        error_rate(facts, limits).answer == NO
+        not young(facts, limits)
+        and error_rate(facts, limits).answer == NO
         and latency(facts, limits).answer == NO
         and pod_crashes(facts, limits).answer == NO
         and not troubles(facts, "workloads")
@@ -181,7 +212,7 @@ def eased(facts: Facts, limits: Limits = LIMITS) -> Verdict:
     if missing := troubles(facts, "series"):
         return unknown("what is failing is not known", settle=missing)
     failing, slow = curves.lately(_share(facts)), curves.lately(_slowness(facts))
-    before = curves.usual(_slowness(facts), before=_before(facts))
+    before = _usually(_slowness(facts), facts)
     if failing is None:
         return unknown("what is failing is not known", settle=(NOTHING_MEASURED,))
     late = (
@@ -241,6 +272,12 @@ def _since(facts: Facts) -> float:
 def _before(facts: Facts) -> float:
     """Instants before this count as how it usually is: half a minute before the first alert."""
     return (facts.reported_at - timedelta(seconds=30)).timestamp()
+
+
+def _usually(curve: curves.Curve, facts: Facts) -> float | None:
+    """How it usually is; where nothing is known from long enough before, how it was until the first alert."""
+    settled = curves.usual(curve, before=_before(facts))
+    return curves.usual(curve, before=facts.reported_at.timestamp()) if settled is None else settled
 
 
 def _crash_since(facts: Facts) -> datetime:

@@ -57,6 +57,10 @@ class Desk:
         """The policy for what opens now."""
         return self.core.policies.current
 
+    def policy_for(self, alert: Alert) -> Policy:
+        """The policy for what such an alert opens now."""
+        return self.core.policies.named(self.triage.runbook_of(alert))
+
     def now(self) -> datetime:
         return self.core.clock.now()
 
@@ -77,12 +81,23 @@ class Desk:
         foresee(tx, [alert for body in bodies for alert in body], self.triage)
 
     async def declare(
-        self, actor: Actor, *, title: str, severity: str | None = None, summary: str = "", service: str = ""
+        self,
+        actor: Actor,
+        *,
+        title: str,
+        severity: str | None = None,
+        summary: str = "",
+        service: str = "",
+        runbook: str = "",
     ) -> Incident:
-        """A new incident, said by a person. Without a severity the configured default is suggested."""
+        """A new incident, said by a person. Without a severity the configured default is suggested; without the name of
+        a runbook it is that of the service's route."""
 
         def declare(ledger: Ledger) -> Incident:
-            policy = ledger.policies.current
+            if runbook and runbook not in ledger.policies.in_force():
+                known = ", ".join(filter(None, ledger.policies.in_force())) or "none but the main one"
+                raise CommandError(f"no runbook is named {runbook!r}", {"runbook": f"one of: {known}"})
+            policy = ledger.policies.named(runbook or self.triage.runbook_for(service))
             suggested = policy.severity_for({})
             level = severity or (suggested[0] if suggested else "")
             why = f"declared by {actor.name}" if severity else "suggested: no severity was given"

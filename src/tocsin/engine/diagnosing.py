@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from tocsin.diagnosis import preflight, symptoms
 from tocsin.diagnosis.deciders import answer
-from tocsin.diagnosis.facts import Facts, Subject
+from tocsin.diagnosis.facts import Facts, Subject, troubles
 from tocsin.diagnosis.indicators import Suggested, suggested
 from tocsin.diagnosis.questions import bind
 from tocsin.diagnosis.verdict import Limits, Verdict, told
@@ -41,6 +41,8 @@ RARELY = timedelta(minutes=5)
 OLD = timedelta(minutes=30)
 GRACE = timedelta(seconds=10)
 """So long an answer may be unknown before that is said: the first measurements of an incident come in seconds."""
+PATIENCE = timedelta(seconds=30)
+"""So long also where it is too early to say."""
 WATCHED = timedelta(minutes=10)
 """How long after a mitigation is looked whether it holds."""
 AT_ONCE = 4
@@ -75,6 +77,7 @@ class Diagnosing:
         self._witness = witness
         self._settled = settled
         self._due: dict[str, datetime] = {}
+        self._missed: dict[str, tuple[str, ...]] = {}
         self.indicators: dict[str, tuple[Suggested, ...]] = {}
 
     async def run(self) -> None:
@@ -105,6 +108,7 @@ class Diagnosing:
         known = {i.id for i in incidents}
         self._due = {k: v for k, v in self._due.items() if k in known}
         self.indicators = {k: v for k, v in self.indicators.items() if k in known}
+        self._missed = {k: v for k, v in self._missed.items() if k in known}
         due = [i for i in incidents if self._wanted(i) and self._due.get(i.id, now) <= now][:AT_ONCE]
         for incident in due:
             self._due[incident.id] = now + self._pause(incident, now)
@@ -148,6 +152,7 @@ class Diagnosing:
         subject = self._settled.subject(incident.service, alerts)
         reported = min([a.starts_at for a in alerts if a.starts_at] + [incident.opened_at])
         facts = await self._witness.facts(subject, reported_at=reported)
+        self._say_missing(incident, facts)
         runbook = self._desk.policy_of(incident).runbook
         self.indicators[incident.id] = suggested(runbook, facts, self._settled.limits)
         await self._watch(incident, facts)
@@ -159,15 +164,25 @@ class Diagnosing:
             if verdict.answer not in (YES, NO):
                 return
 
+    def _say_missing(self, incident: Incident, facts: Facts) -> None:
+        """One line in the log when other sources than before fail."""
+        missing = troubles(facts)
+        if missing and missing != self._missed.get(incident.id):
+            log.warning("evidence_incomplete", incident=incident.number, missing="; ".join(missing))
+        self._missed[incident.id] = missing
+
     def _worth_saying(self, incident: Incident, question: Question, verdict: Verdict, facts: Facts) -> bool:
-        """An unknown is said once, when it stayed one for a while, and not where there is no cluster to know it."""
+        """An unknown is said once, when it stayed one for a while, and not where there is no cluster to know it.
+
+        While it is too early to say, it waits, but not for long: a person may know already.
+        """
         if verdict.answer != UNKNOWN:
             return True
         if facts.workloads.absent:
             return False
         said = any(a.question == question.slug for a in incident.answers)
-        since = max([incident.opened_at, *(a.at for a in incident.answers)])
-        return not said and self._desk.now() - since >= GRACE
+        waited = self._desk.now() - incident.opened_at
+        return not said and waited >= GRACE and (waited >= PATIENCE or not symptoms.young(facts, self._settled.limits))
 
     async def _say(self, incident: Incident, question: Question, verdict: Verdict, facts: Facts) -> Incident:
         """The answer on the timeline, with what it rests on kept beside it."""

@@ -106,7 +106,7 @@ def _fired(ledger: Ledger, known: AlertRecord | None, alert: Alert, *, triage: T
     flapped = known is not None and flaps(known.alert, ledger.now)
     alert = replace(alert, began=_beginnings(known, ledger.now))
     service = triage.service_of(alert)
-    suggested = triage.severity_of(alert, ledger.policies.current)
+    suggested = triage.severity_of(alert, ledger.policies.named(triage.runbook_of(alert)))
     if suggested and not _of_an_open_incident(ledger, known):
         held = triage.held(ledger.tx, alert, ledger.now)
         if held:
@@ -150,7 +150,7 @@ def _open(ledger: Ledger, alert: Alert, *, triage: Triage, suggested: tuple[str,
     severity, why = suggested
     route = triage.route_of(alert)
     said = commands.opened(
-        Context(ledger.now, TOCSIN, ledger.policies.current),
+        Context(ledger.now, TOCSIN, ledger.policies.named(triage.runbook_of(alert))),
         title=alert.summary,
         severity=severity,
         severity_reason=f"suggested: {why}",

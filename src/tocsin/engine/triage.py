@@ -31,7 +31,7 @@ class Service(Struct, frozen=True):
 
 class Route(Struct, frozen=True):
     """What the settings say of alerts with such labels; empty says nothing. `role` is paged first when it opens an
-    incident; without `incident` it opens none."""
+    incident, which is handled by `runbook`; without `incident` it opens none."""
 
     number: int
     matchers: Matchers
@@ -39,6 +39,7 @@ class Route(Struct, frozen=True):
     severity: str = ""
     role: str = ""
     incident: bool = True
+    runbook: str = ""
 
 
 class Inhibition(Struct, frozen=True):
@@ -78,6 +79,16 @@ class Triage(Struct, frozen=True):
     def route_of(self, alert: Alert) -> Route | None:
         """The first route that matches."""
         return next((r for r in self.routes if match_all(r.matchers, alert.labels)), None)
+
+    def runbook_of(self, alert: Alert) -> str:
+        """The name of the runbook that an incident of it is handled by; empty for the main one."""
+        route = self.route_of(alert)
+        return route.runbook if route else ""
+
+    def runbook_for(self, service: str) -> str:
+        """The name of the runbook for what people declare about a service: as for an alert with that label alone."""
+        labels = {"service": service}
+        return next((r.runbook for r in self.routes if service and match_all(r.matchers, labels)), "")
 
     def service_of(self, alert: Alert) -> str:
         """What the alert is about: as its route says, else as `service_of` finds."""

@@ -74,7 +74,7 @@ class Gathering:
         )
         found = replace(
             looked, series=measured.series, scrapes=measured.scrapes, databases=databases, caches=caches,
-            endpoints=endpoints, dependencies=dependencies,
+            endpoints=endpoints, dependencies=dependencies, settling=measured.settling,
         )  # fmt: skip
         return _with_disks(named(_nothing_else(found) if self._complete else found))
 

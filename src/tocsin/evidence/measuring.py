@@ -73,11 +73,12 @@ class Measuring:
         self._prometheus = prometheus
         self._names = names
         self._found: Counter | None = None
+        self._every = names.every or SCRAPED_EVERY
 
     async def look(self, facts: Facts) -> Facts:
         """The facts with what was measured around the incident."""
         series, scrapes = await asyncio.gather(self._series(facts), self._scrapes(facts.at))
-        return _with(facts, series, scrapes)
+        return replace(facts, series=series, scrapes=scrapes, settling=settling(self._every))
 
     async def _scrapes(self, at: datetime) -> Taken[Scrape]:
         try:
@@ -90,6 +91,7 @@ class Measuring:
     async def _series(self, facts: Facts) -> Taken[Series]:
         try:
             every, shift = await self._rhythm(facts.at)
+            self._every = every
             counter = await self._counter()
             found = await self._measured(facts, counter, every, shift)
         except EvidenceError as exc:
@@ -135,7 +137,7 @@ class Measuring:
         end = facts.at - shift
         start = min(facts.reported_at - shift, end) - LOOK_BACK
         step = min(max((end - start) / POINTS, FINEST), COARSEST)
-        over = f"{max(int(every.total_seconds() * 4), 4)}s"
+        over = f"{span(every):.0f}s"
         labels = ", ".join((*PODS, *SERVICES, *_MORE))
         by_status = f"sum by ({labels}, {counter.status}) (rate({counter.name}[{over}]))"
 
@@ -163,6 +165,16 @@ class Measuring:
             return await asked
         except EvidenceError:
             return ()
+
+
+def span(every: timedelta) -> float:
+    """Seconds that a rate is of, where is scraped so often: four scrapes, as Prometheus's own guides advise."""
+    return float(max(int(every.total_seconds() * 4), 4))
+
+
+def settling(every: timedelta) -> timedelta:
+    """How long something may be there and not yet be seen in three points of each rate; see `Facts.settling`."""
+    return timedelta(seconds=span(every) + max(2 * every.total_seconds(), 3 * FINEST.total_seconds()))
 
 
 _THROTTLED = (
@@ -226,10 +238,6 @@ def _place(labels: Mapping[str, str]) -> tuple[str, str]:
     pod = next((labels[name] for name in ("exported_pod", *PODS) if labels.get(name)), "")
     service = next((labels[name] for name in SERVICES if labels.get(name)), "")
     return pod or labels.get("instance", "").rpartition(":")[0], service
-
-
-def _with(facts: Facts, series: Taken[Series], scrapes: Taken[Scrape]) -> Facts:
-    return replace(facts, series=series, scrapes=scrapes)
 
 
 def named(facts: Facts) -> Facts:

@@ -25,6 +25,7 @@ from tocsin.lab.world import Image, World, world_file, write
 
 READY_WITHIN_S = 30.0
 LOAD_PER_SECOND = 20.0
+REQUESTS = 'http_requests_total{service="backend"}'
 Object = dict[str, Any]
 
 
@@ -88,7 +89,8 @@ class Production:
             self.stop()
             raise
         if self._scraped:
-            self._start_scraper()
+            log = self.state_dir / "prometheus.log"
+            self.until(self._scraper_ready, seconds=READY_WITHIN_S, what=f"Prometheus is ready: {log}")
         visitors = [str(self.port), str(self.state_dir)]
         self._processes.append(lifeline.spawn("tocsin.lab.load", visitors, log=self.state_dir / "load.log"))
 
@@ -98,7 +100,21 @@ class Production:
         arguments = [str(self.state_dir), str(self._scraper_port), str(self.port)]
         log = self.state_dir / "prometheus.log"
         self._processes.append(lifeline.spawn("tocsin.lab.scraper", arguments, log=log, packages=True))
-        self.until(self._scraper_ready, seconds=READY_WITHIN_S, what=f"Prometheus is ready: {log}")
+
+    def settle(self, seconds: float) -> None:
+        """Wait until users' requests have been measured for so long: what comes then can be compared with before.
+
+        Raises:
+            LabError: nothing is measured in 30 s.
+        """
+        self.until(self._measured, seconds=READY_WITHIN_S, what="requests are measured")
+        time.sleep(seconds)
+
+    def _measured(self) -> bool:
+        question = quote(f"sum(rate({REQUESTS}[4s]))")
+        text = self._ask(self._scraper_port or self.port, "GET", f"/api/v1/query?query={question}")[1]
+        found = json.loads(text).get("data", {}).get("result", [])
+        return bool(found) and float(found[0]["value"][1]) > 0
 
     def _scraper_ready(self) -> bool:
         try:
@@ -351,6 +367,8 @@ class Production:
                 return False
             self.port, self.api_port = ports["gateway"], ports["api"]
             self._write_kubectl()
+            if self._scraped:  # it takes five seconds to find what to scrape: time that the pods need too
+                self._start_scraper()
         path = f"/apis/apps/v1/namespaces/{self.namespace}"
         workloads = [
             *self.api("GET", f"{path}/deployments")["items"],

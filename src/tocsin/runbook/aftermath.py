@@ -19,7 +19,7 @@ _ABOUT = Wording(
     re.IGNORECASE,
 )
 _FORM = re.compile(r"template|format|sections|includes?\b|contains?\b|outline", re.IGNORECASE)
-_TASKS = Wording(r"action|task|activit|follow-?\s?up|next steps|to-?do", re.IGNORECASE)
+_TASKS = Wording(r"action|task|activit|follow-?\s?up|steps$|to-?do", re.IGNORECASE)
 _NO_TASKS = Wording(
     r"template|agenda|participants|attendees|contents|sections?\b|questions|principles|culture|metrics|example|format|"
     r"documentation|outline|items",
@@ -35,11 +35,15 @@ _VERBS = (
     r"monitor|notify|open|organi[sz]e|perform|plan|post|prepare|present|preserve|prioriti[sz]e|produce|"
     r"provide|publish|record|remove|report|resolve|restore|retain|review|rotate|run|save|schedule|send|set|"
     r"share|start|submit|summari[sz]e|tag|test|thank|track|train|update|upload|use|validate|verify|walk|"
-    r"write"
+    r"write|"
+    r"abrir|actualizar|adicionar|agendar|a[ñn]adir|analizar|analisar|asignar|atribuir|atualizar|avisar|comparti(?:lha)?r|"
+    r"completar|comunicar|crear|criar|definir|documentar|elaborar|escrever|escribir|identificar|notificar|programar|"
+    r"publicar|realizar|registrar|revisar|verificar"
 )
-_TASK = re.compile(rf"(?:if [^:]{{3,40}}[:,]\s*)?(?:{_VERBS})(?:[\s-]up)?(?![\w-])", re.IGNORECASE)
+_TASK = re.compile(rf"(?:(?:if|si|se) [^:]{{3,40}}[:,]\s*)?(?:{_VERBS})(?:[\s-]up)?(?![\w-])", re.IGNORECASE)
 _HOLDS = re.compile(
-    r"\b(?:write|schedule|hold|conduct|complete|publish|create|draft|file|plan|prepare|run)\b.{0,40}"
+    r"\b(?:write|schedule|hold|conduct|complete|publish|create|draft|file|plan|prepare|run|crear|criar|escribir|"
+    r"escrever|elaborar|realizar|agendar|programar|publicar|completar)\b.{0,40}"
     r"(?:post-?\s?mortem|post-?incident|retrospective|incident report|\brca\b)",
     re.IGNORECASE,
 )
@@ -53,7 +57,7 @@ _HELD = re.compile(r"mortem|incident|retro|rca", re.IGNORECASE)
 _LEGAL = re.compile(r"gdpr|regulat|authorit|legal|breach|supervisory|hipaa|law\b", re.IGNORECASE)
 _BARE = timedelta(hours=12)  # `Timeline review (15 minutes)` is how long a point takes, `Review (48 hours)` a deadline
 _WITHIN = re.compile(
-    r"\b(?:within|in the (?:first|next)|in under|no later than|em até|em|dentro de|dans les|(?:in|en)(?=\s+[0-9])|"
+    r"\b(?:within|in the (?:first|next)|in under|no later than|em at[eé]|em|dentro de|dans les|(?:in|en)(?=\s+[<0-9])|"
     r"в течение)\s+(?P<time>[^,;.():]+)",
     re.IGNORECASE,
 )
@@ -62,6 +66,9 @@ _WORKDAYS = re.compile(
     r"[^.;:]{0,40}\b(?:within|in|no later than)\s+(?:[0-9]+|one|two|three|five|ten)\s(?:business|working)\sdays?\b",
     re.IGNORECASE,
 )  # owed, and by no measured time
+_ONLY_WHEN = re.compile(
+    r"(?:immediate(?:ly)?\s*)?\(?(?:within|in the (?:first|next)) [\w -]{2,20}\)?\s*:?", re.IGNORECASE
+)
 _AGENDA = Wording(r"agenda", re.IGNORECASE)
 _OUTLINE = Wording(
     r"^(?:document(?:ation)?|report|postmortem|post-mortem|write-?up|contents?)(?:\s+(?:sections?|template|outline))?$",
@@ -161,7 +168,9 @@ def _list(block: Items, *, undated: bool, boxed: bool) -> Iterator[PostIncident]
     where `boxed`, the check boxes."""
     for item in block.items:
         own = None if _LEGAL.search(item.text) else _deadline(item.text)
-        if own is not None:
+        if own is not None and _ONLY_WHEN.fullmatch(plain(item.text)):
+            yield PostIncident(_name(item.text), own, tuple(_text(inner) for inner in _below(item)), item.line)
+        elif own is not None:
             yield PostIncident(_name(item.text), own, (), item.line)
         elif below := [
             (i, within) for i in _below(item) if (within := _deadline(i.text)) and not _LEGAL.search(i.text)

@@ -16,8 +16,18 @@ _PROGRAMS = (
     "grep egrep rg find df du free top ps kill pkill rm mv cp chmod chown mkdir tar gzip gunzip unzip "
     "echo export source cd watch jq yq awk sed sort uniq wc xargs tee date uptime vmstat iostat dmesg "
     "lsof pm2 supervisorctl crontab promtool amtool stellar soroban "
+    "bq gsutil eksctl turso supabase firebase netlify doppler stripe cdk sam pulumi terragrunt eb hcloud oci "
+    "stern argo linkerd cilium calicoctl kubeadm talosctl etcdctl trivy cosign skopeo "
+    "pg_isready pg_ctl pg_ctlcluster pgbackrest wal-g patronictl vacuumdb mariadb mongodump mongorestore cqlsh "
+    "clickhouse-client influx kafka-consumer-groups kafka-console-consumer rabbitmqadmin ceph rbd openstack "
+    "apt apt-get yum dnf apk brew launchctl hostnamectl timedatectl sysctl iptables ufw nft fail2ban-client certbot "
+    "ifconfig ethtool tcpdump mtr nmap whois telnet socat sftp ssh-keygen gpg base64 sha256sum md5sum zcat zgrep "
+    "lsblk smartctl zpool zfs killall strace htop iotop pidstat mpstat sar nohup "
+    "dotnet deno bun pipenv pytest alembic celery haproxy caddy "
 )
+_INTERPRETERS = frozenset({"bash", "sh", "zsh", "ip"})  # commands only with something to run
 PROGRAMS = frozenset(_PROGRAMS.split())
+_SCRIPT = re.compile(r"(?:\./|~/|/[\w.-]+/)[\w./-]+")  # `/incident create` is said in a chat
 _BEFORE = re.compile(r"^(?:\$\s+)?(?:[A-Z_][A-Z0-9_]*=\S*\s+)*")
 _FILE = re.compile(r"\S+\.(?:md|markdown|html?|pdf|txt)", re.IGNORECASE)
 
@@ -27,7 +37,9 @@ def looks_like_one(text: str) -> bool:
     words = _BEFORE.sub("", text.strip()).split(None, 1)
     if not words or names_document(text):
         return False
-    return words[0] in PROGRAMS or bool(re.fullmatch(r"(?:\./|~/|/)[\w./-]+|\./[\w./-]+", words[0]) and len(words) > 1)
+    if len(words) == 1:
+        return words[0] in PROGRAMS
+    return words[0] in PROGRAMS or words[0] in _INTERPRETERS or _SCRIPT.fullmatch(words[0]) is not None
 
 
 def names_document(text: str) -> bool:

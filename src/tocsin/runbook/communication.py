@@ -12,16 +12,21 @@ from tocsin.runbook.model import Audience, Cadence, Finding
 from tocsin.runbook.wording import Wording, plain
 
 _UPDATES = re.compile(
-    r"^(?!.*(?:runbook|document|review|drill|backup|\bcheck|monitor)).*(?:\bupdates?\b|communicat|\binform|notif)",
+    r"^(?!.*(?:runbook|document|review|drill|backup|\bcheck|monitor))"
+    r".*(?:\bupdates?\b|communicat|\binform|notif|atualiza[cç]|actualizaci|comunica[cç]|mises? à jour|обновлен)",
     re.IGNORECASE,
 )
-_CADENCE = Wording(r"update|communicat|cadence|frequency|status", re.IGNORECASE)
+_CADENCE = Wording(
+    r"update|communicat|cadence|frequency|status|comunica[cç]|atualiza[cç]|actualizaci|коммуникац", re.IGNORECASE
+)
 _EVERY = re.compile(
-    r"\b(?:every|each)\s+(?P<time>[^:;,.(]{1,60}?)(?=\s*(?:[:;,.()]|$|\s(?:during|for|in|while|until|to|via|on|or|and|at|from|thereafter|after)\b))",
+    r"\b(?:every|each|a cada|cada|toutes les|каждые)\s+(?P<time>[^:;,.(]{1,60}?)"
+    r"(?=\s*(?:[:;,.()]|$|\s(?:during|for|in|while|until|to|via|on|or|and|at|from|thereafter|after|em|en|para|durante|e|y|"
+    r"pendant|pour|для|при)\b))",
     re.IGNORECASE,
 )
 _OFTEN = re.compile(r"\W*(?:status |progress )?(?:updates?|cadence|frequency)\b", re.IGNORECASE)
-_OFTEN_AT_ALL = re.compile(r"\b(?:every|each|hourly|daily)\b|\(", re.IGNORECASE)
+_OFTEN_AT_ALL = re.compile(r"\b(?:every|each|hourly|daily|cada|toutes|каждые)\b|\(", re.IGNORECASE)
 _UPDATING = re.compile(
     r"\b(?:updates?|updating|communicat\w*)\b[^.;:]{0,40}?\s(?=every|each|hourly)",
     re.IGNORECASE,

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tocsin.runbook import commands, steps
 from tocsin.runbook.document import Block, Code, Document, Item, Items, Part, Section
-from tocsin.runbook.model import Step, StepKind
+from tocsin.runbook.model import Step, StepClass, StepKind
 from tocsin.runbook.procedures import SHELL, holders, in_scenario
 from tocsin.runbook.shell import split_fence
 from tocsin.runbook.wording import Wording, code_spans, plain, unnumbered, without_parentheses
@@ -26,13 +26,14 @@ _ALONE = Wording(
     re.IGNORECASE,
 )
 _NOT = Wording(
-    r"resol|recover|post|strateg(?:y|ies) (?:review|planning)|risk|threat|prevent|"
+    r"resol|recover|post|strateg(?:y|ies) (?:review|planning)|risk|threat|prevent|monitor|verif|validat|\bafter\b|"
     r"long-?term|matrix|checklist",
     re.IGNORECASE,
 )
-FIXES = Wording(r"resol(?:ve|ution|ving)|recover|remediat|repair|fix", re.IGNORECASE)
+FIXES = Wording(r"resol(?:ve|ution|ving)|recover|remediat|repair|fix|eradicat", re.IGNORECASE)
 _IN_ORDER = Wording(r"procedure\b", re.IGNORECASE)  # what stands below is gone through, and nothing to choose from
 _PROCESS = re.compile(r"\b(?:protocol|procedure|sequence|workflow)s?$", re.IGNORECASE)
+_REMARK = re.compile(r"(?:the|this|these|it|expected|should|output|note|see|or)\b|.*\bshould\b", re.IGNORECASE)
 _GOAL = re.compile(r"(?:goal|objective|note|purpose|aim|priority|owner|who|target|warning|important)\b", re.IGNORECASE)
 _LIST_OF = re.compile(
     r"(?:common |possible |available |mitigation |immediate )*(?:options?|actions?|strategies|"
@@ -40,7 +41,7 @@ _LIST_OF = re.compile(
     r"steps)(?: (?:are|include|available|to consider|to take|depending on .*))?",
     re.IGNORECASE,
 )
-_OPTION = re.compile(r"option\s+(?:[0-9]+|[a-z])\s*[:.)–-]\s*", re.IGNORECASE)
+_OPTION = re.compile(r"option\s+(?:[0-9]+|[a-z])\s*[:.)–—-]\s*", re.IGNORECASE)
 _PHASE = re.compile(r"(?:contain|mitigate?|mitigation|stabili[sz]e)\b", re.IGNORECASE)
 _IF = re.compile(
     r"\s(?:if|when)\s+(?P<when>(?!possible|needed|necessary|required|available|"
@@ -189,8 +190,15 @@ def _commented(code: Code) -> Iterator[Option]:
     if code.language not in SHELL and not steps.is_shell(code):
         return
     for step in _steps(code):
-        if step.title and not (step.kind is StepKind.SHELL and step.command.startswith(step.title.rstrip("…"))):
+        if step.title and _is_option(step):
             yield _stepped(step)
+
+
+def _is_option(step: Step) -> bool:
+    """Whether a titled step of a fence can be chosen: it changes something, and its comment is no remark."""
+    if step.kind is not StepKind.SHELL:
+        return not _REMARK.match(step.title)
+    return step.step_class is not StepClass.READ and not step.command.startswith(step.title.rstrip("…"))
 
 
 def _stepped(step: Step) -> Option:

@@ -52,6 +52,7 @@ _LINE = re.compile(
 )
 _DASHES = re.compile(r" *\|(?: *:?-+:? *\|)+ *")
 _WORDS = frozenset({"words", "others"})
+_OPENS_ITEM = frozenset({"words", "others", "quote"})
 _GOES_ON = frozenset({"words", "others", "row", "reference"})  # what never ends a paragraph
 _DASHED = frozenset({"delimiter", "underline"})  # a line below another that may make it a header
 _WORD = re.compile(r"\w")
@@ -186,9 +187,10 @@ class _Scanner:
             content = match.end()
             blanks = len(match["item"]) - len(match["item"].rstrip(" "))
             inner = _LINE.match(self._lines[at], content)
-            if blanks > _CODE or inner is None or inner.lastgroup not in _WORDS:
+            if blanks > _CODE or inner is None or inner.lastgroup not in _OPENS_ITEM:
                 raise Doubtful
-            after = self._paragraph(at, content, indent)
+            quoted = inner.lastgroup == "quote"
+            after = self._quoted(at, content, indent) if quoted else self._paragraph(at, content, indent)
             text = item_words(self._lines, at, after)
             blocks, after = self._blocks(after, content, indent, depth + 1)
             found.append(item_of(text, at + 1, blocks, ordered=mark in ".)"))
@@ -202,6 +204,19 @@ class _Scanner:
             if column < indent or match.lastgroup != "item" or match["item"].rstrip(" ")[-1] != mark:
                 break
         return Items(tuple(found), first + 1), at
+
+    def _quoted(self, at: int, content: int, indent: int) -> int:
+        """The line after a point such as `- >50% of users`, to CommonMark a quotation; here it has no second line."""
+        inner = _LINE.match(self._lines[at], content + 1)
+        if inner is None or inner.lastgroup not in _WORDS or inner.start(inner.lastgroup or 0) - content >= _CODE:
+            raise Doubtful
+        if at + 1 < self._end:
+            match = self._line(at + 1)
+            column = match.start(match.lastgroup or 0)
+            follows = match.lastgroup == "item" and column < content and column - indent < _CODE
+            if match.lastgroup != "blank" and not follows:
+                raise Doubtful
+        return at + 1
 
     def _fence(self, at: int, match: re.Match[str], indent: int) -> tuple[Code, int]:
         marks, column = match["fence"], match.start("fence")

@@ -20,7 +20,12 @@ NoReason = Annotated[r.MaybeWhy | None, Body()]
 async def declare(house: Here, actor: Responder, body: r.Declare) -> shapes.IncidentJson:
     """Opens an incident and pages as the runbook says."""
     incident = await house.desk.declare(
-        actor, title=body.title, severity=body.severity, summary=body.summary, service=body.service
+        actor,
+        title=body.title,
+        severity=body.severity,
+        summary=body.summary,
+        service=body.service,
+        runbook=body.runbook,
     )
     return await showing.show(house, incident)
 

@@ -131,7 +131,7 @@ def _delivery(request: Request, id_: int) -> Delivery:
 
 
 def _explained(house: House, seen: Seen) -> Reasons:
-    return explain(seen, house.desk.triage, house.desk.policy)
+    return explain(seen, house.desk.triage, house.desk.policy_for(seen.alert))
 
 
 def _json(house: House, d: Delivery) -> SignalJson:

@@ -70,12 +70,12 @@ def seen(house: House, gauges: Gauges | None) -> Seen:
         now=house.core.clock.now(),
         turned_at=house.engine.alive,
         troubles=len(house.troubles),
-        contradictions=len(house.truth.findings) if house.truth else None,
+        contradictions=sum(len(t.findings) for t in house.compared()) if house.truth else None,
         waiting=house.ingest.waiting,
         spool_bytes=house.ingest.size,
         spool_limit=house.settings.ingest.spool_mb * 1_000_000 if house.spooled else 0,
         database="sqlite" if house.settings.database.get_secret_value().startswith("sqlite") else "postgresql",
-        severities=tuple(s.name for s in house.reading.runbook.severities),
+        severities=tuple(dict.fromkeys(s.name for r, _ in house.runbooks().values() for s in r.runbook.severities)),
     )
 
 

@@ -137,9 +137,15 @@ async def on_call(house: Here, at: Instant | None = None) -> shapes.OnCallJson:
 
 
 @router.get("/runbook", tags=["runbook"])
-async def runbook(house: Here) -> dict[str, Any]:
+async def runbook(house: Here, name: str = "") -> dict[str, Any]:
     """The runbook in force, as `tocsin check --format json` prints it, with the documents that it links to.
+
+    `name` is of one beside the main one; `names` are all of these.
 
     The slugs of a linked document's procedures begin with its name: `rollback-deployment--quick-rollback`.
     """
-    return as_json(house.reading) | {"linked": [views.linked(document) for document in house.desk.policy.linked]}
+    found = house.runbooks().get(name)
+    if found is None:
+        raise NotFound(f"no runbook is named {name!r}: see [runbooks] in tocsin.toml")
+    linked = [views.linked(document) for document in house.core.policies.named(name).linked]
+    return as_json(found[0]) | {"linked": linked, "name": name, "names": list(house.others)}

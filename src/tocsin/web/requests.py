@@ -72,12 +72,13 @@ class Empty(Request):
 
 
 class Declare(Request):
-    """Without a severity the configured default is suggested."""
+    """Without a severity the configured default is suggested, without a runbook that of the service's route is used."""
 
     title: Line
     severity: Name | None = None
     summary: MaybeText = ""
     service: MaybeName = ""
+    runbook: MaybeName = ""
 
 
 class Escalate(Request):

@@ -11,7 +11,8 @@ router = APIRouter(prefix="/api/v1", tags=["procedures"])
 
 
 class RunnerJson(TypedDict):
-    """`same_runbook` is whether it has the edition that is in force; `running` counts what it has in hand."""
+    """`same_runbook` is whether it has the edition of every runbook that is in force; `running` counts what it has in
+    hand."""
 
     name: str
     same_runbook: bool
@@ -29,9 +30,9 @@ class RunnersJson(TypedDict):
 async def runners(house: Here) -> RunnersJson:
     if house.dispatch is None:
         return {"where": "server", "runners": []}
-    digest = house.reading.runbook.digest
+    digests = {reading.runbook.digest for reading, _ in house.runbooks().values()}
     found: list[RunnerJson] = [
-        {"name": one.name, "same_runbook": digest in one.documents, "running": one.running}
+        {"name": one.name, "same_runbook": digests <= set(one.documents), "running": one.running}
         for one in house.dispatch.connected()
     ]
     return {"where": "remote", "runners": found}

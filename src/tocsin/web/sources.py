@@ -77,6 +77,8 @@ class Foreseen:
     rungs: tuple[Rung, ...]
     held: str = ""
     """What would hold it back, in words; empty for nothing."""
+    runbook: str = ""
+    """The name of the runbook that a route chooses; empty for the main one."""
 
 
 def limits_of(house: House) -> Limits:
@@ -131,7 +133,7 @@ async def _send(
     await hand_over(house, [replace(a, status=AlertStatus.RESOLVED, ends_at=at) for a in alerts])
     outcomes = {receipt.fingerprint: receipt for receipt in receipts}
     seen = [came_of(a, outcomes[a.fingerprint]) for a in alerts]
-    return delivery, [(s, explain(s, house.desk.triage, house.desk.policy)) for s in seen]
+    return delivery, [(s, explain(s, house.desk.triage, house.desk.policy_for(s.alert))) for s in seen]
 
 
 def _marked(alert: Alert, actor: Actor, at: datetime) -> Alert:
@@ -144,10 +146,11 @@ def _marked(alert: Alert, actor: Actor, at: datetime) -> Alert:
 
 async def _foreseen(house: House, kind: SourceKind) -> list[Foreseen]:
     """The rules of now put to the example as a real sender would post it; nothing is done."""
-    now, policy = house.desk.now(), house.desk.policy
+    now = house.desk.now()
     alive = await house.desk.incidents(over=False, limit=200)
     found = []
     for alert in kind.decode(kind.body, now):
+        policy, runbook = house.desk.policy_for(alert), house.desk.triage.runbook_of(alert)
         service, service_by = service_rule(alert, house.desk.triage)
         severity, severity_by = severity_rule(alert, house.desk.triage, policy)
         route = house.desk.triage.route_of(alert)
@@ -157,7 +160,7 @@ async def _foreseen(house: House, kind: SourceKind) -> list[Foreseen]:
         rungs = tuple(Rung(after, role, policy.roster.holders(role, now)) for after, role in ladder if severity)
         open_ = next((i.number for i in alive if i.service == service), None)
         held = held_by(held) if held and severity else ""
-        found.append(Foreseen(alert, service, service_by, severity, severity_by, open_, rungs, held))
+        found.append(Foreseen(alert, service, service_by, severity, severity_by, open_, rungs, held, runbook))
     return found
 
 

@@ -53,11 +53,21 @@ class Cluster:
         return replace(facts, subject=subject, logs=read, **found)
 
     async def _lists(self, where: str) -> dict[str, Taken[Any]]:
-        replica_sets = asyncio.ensure_future(self.client.objects(REPLICA_SETS, where))
+        shared = [asyncio.ensure_future(self.client.objects(kind, where)) for kind in (REPLICA_SETS, PODS)]
+        try:
+            return await self._asked(where, *shared)
+        finally:  # given up meanwhile: nobody else would ask them how they ended
+            for one in shared:
+                one.cancel()
+            await asyncio.gather(*shared, return_exceptions=True)
+
+    async def _asked(
+        self, where: str, replica_sets: asyncio.Future[Answer], pods: asyncio.Future[Answer]
+    ) -> dict[str, Taken[Any]]:
         jobs = {
             "workloads": self._workloads(where),
             "revisions": self._revisions(where, replica_sets),
-            "pods": self._pods(where, replica_sets),
+            "pods": self._pods(replica_sets, pods),
             "events": self._taken(EVENTS, where, objects.event),
             "autoscalers": self._autoscalers(where),
             "nodes": self._taken(NODES, "", objects.node),
@@ -90,14 +100,13 @@ class Cluster:
         )
         return _together(sets, others)
 
-    async def _pods(self, where: str, replica_sets: asyncio.Future[Answer]) -> Taken[Any]:
-        answer = asyncio.ensure_future(self.client.objects(PODS, where))
+    async def _pods(self, replica_sets: asyncio.Future[Answer], pods: asyncio.Future[Answer]) -> Taken[Any]:
         try:
             sets = (await replica_sets).objects
         except EvidenceError:
             sets = ()  # a pod's workload is told by its name then
         owners = {str(s.get("metadata", {}).get("name", "")): objects.owner(s) for s in sets}
-        return await taken(answer, lambda given, shift: objects.pod(given, owners, shift), now=self._now)
+        return await taken(pods, lambda given, shift: objects.pod(given, owners, shift), now=self._now)
 
     async def _autoscalers(self, where: str) -> Taken[Autoscaler]:
         async def asked() -> Answer:

@@ -68,6 +68,7 @@ LOCK_PILEUP = Scenario(
     needs="postgres",
     mend=levers.sql(_UNLOCK),
     impact="Saving fails",
+    limit=150.0,
 )  # fmt: skip
 LOCK_PILEUP_TWIN = Scenario(
     name="lock-pileup/nobody-waits",

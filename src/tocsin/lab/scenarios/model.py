@@ -50,7 +50,9 @@ class Truth(NamedTuple):
 
 class Scenario(NamedTuple):
     """`steps` break it; `mend` is what `right` needs when that is FIX, or what must come with it; `limit` in seconds
-    from the first step to recovery. `undone` says that the runbook's own mitigation does not hold here, and why."""
+    from the alert to a recovery that was verified, on a loaded machine too; `settle` is how long it runs well before.
+    `undone` says that the runbook's own mitigation does not hold here, and why.
+    """
 
     name: str
     tells: str
@@ -60,7 +62,7 @@ class Scenario(NamedTuple):
     rules: tuple[Rule, ...] = (Rule(),)
     mend: Lever | None = None
     settle: float = 8.0
-    limit: float = 90.0
+    limit: float = 120.0
     load: float = 20.0
     needs: str = ""
     undone: str = ""

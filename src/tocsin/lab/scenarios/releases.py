@@ -47,7 +47,6 @@ DEPLOY_DECOY = Scenario(
         ),
     ),
     shape=DOWNSTREAM,
-    limit=120.0,
 )
 DEPLOY_DECOY_TWIN = Scenario(
     name="deploy-decoy/it-was-that-one",

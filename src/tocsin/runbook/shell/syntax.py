@@ -18,6 +18,8 @@ from tree_sitter import Language, Node, Parser
 from tocsin.runbook.shell.placeholders import Blank, find_blanks, mask
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_NEARLY_EVERY = frozenset({b"", b" "})
+_WITHIN_LINE = frozenset({"word", "variable_name", "comment"})
 _ONE_LINE = {"command", "declaration_command", "unset_command", "variable_assignment", "pipeline", "file_redirect"}
 
 
@@ -87,19 +89,20 @@ def _first_doubt(root: Node, masked: bytes) -> int | None:
 def _runs_on(node: Node, children: list[Node], masked: bytes) -> bool:
     """Whether a node that must end with its line goes on to the next without a backslash."""
     kind = node.type
-    if kind in ("word", "variable_name", "comment"):
-        return b"\n" in masked[node.start_byte : node.end_byte].replace(b"\\\n", b"")
+    if kind in _WITHIN_LINE:
+        text = masked[node.start_byte : node.end_byte]
+        return b"\n" in text and b"\n" in text.replace(b"\\\n", b"")
     if kind not in _ONE_LINE:
         return False
     for a, b in pairwise(children):
         gap = masked[a.end_byte : b.start_byte]
-        if gap and not _blank(gap, newlines=kind == "pipeline") and "heredoc" not in a.type:
+        if gap not in _NEARLY_EVERY and not _blank(gap, newlines=kind == "pipeline") and "heredoc" not in a.type:
             return True
     return False
 
 
 def _blank(gap: bytes, *, newlines: bool) -> bool:
-    if gap in (b"", b" "):  # nearly every gap
+    if gap in _NEARLY_EVERY:
         return True
     rest = gap.replace(b"\\\n", b"").strip(b" \t\r\n" if newlines else b" \t")
     return not rest

@@ -58,6 +58,7 @@ async def declare(request: Request, house: Here, actor: Responder) -> Response:
             severity=fields.get("severity") or None,
             summary=fields.get("summary", "").strip(),
             service=fields.get("service", "").strip(),
+            runbook=fields.get("runbook", "").strip(),
         )
     except CommandError as refusal:
         return await listing(request, house, actor, trouble=str(refusal), told=Told("declare", fields))
@@ -89,7 +90,8 @@ async def listing(
         runbook=house.reading.runbook,
         services=list(house.settings.services),
         troubles=dict(house.troubles),
-        contradictions=len(house.truth.new) if house.truth else 0,
+        contradictions=sum(len(t.new) for t in house.compared()),
+        others={name: reading.runbook for name, (reading, _) in house.runbooks().items() if name},
         base=house.settings.public_url.rstrip("/"),
         needs_token=house.alert_token is not None,
         can=may_act(actor),

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.bootstrap.house import House
+from tocsin.bootstrap.reloading import trouble_with
 from tocsin.engine.errors import NotFound
 from tocsin.runbook.model import Link, Runbook
 from tocsin.web.auth import Here, Viewer, csrf_token
@@ -29,37 +30,46 @@ LARGEST = 1_000_000
 
 
 @router.get("/runbook")
-async def show(request: Request, house: Here, actor: Viewer, view: str = "") -> Response:
-    """The document rendered; its source line by line when `view` is `source`."""
-    runbook = house.reading.runbook
-    lines = source(house.reading, house.runbook_text)
-    whole = None if view == "source" else rendered(house.runbook_text, runbook, lines)
-    readable = {k.target for k in runbook.links if _file(house, k) is not None}
+async def show(request: Request, house: Here, actor: Viewer, view: str = "", name: str = "") -> Response:
+    """The document rendered; its source line by line when `view` is `source`. `name` is of one beside the main one."""
+    if name not in house.runbooks():
+        raise NotFound(f"no runbook is named {name!r}: see [runbooks] in tocsin.toml")
+    reading, text = house.runbooks()[name]
+    runbook = reading.runbook
+    lines = source(reading, text)
+    whole = None if view == "source" else rendered(text, runbook, lines)
+    readable = {k.target for k in runbook.links if _file(house, k, name) is not None}
     return page(
         request, "runbook.html", actor=actor, csrf=csrf_token(request, house), now=house.desk.now(), runbook=runbook,
-        findings=house.reading.findings, readable=readable, file=Path(runbook.file).name, matrix=matrix(runbook),
+        findings=reading.findings, readable=readable, file=Path(runbook.file).name, matrix=matrix(runbook),
         tree=whole_tree(runbook), source=lines, rendered=whole,
-        trouble=house.troubles.get("runbook"), state=state(house), truth=house.truth,
+        trouble=house.troubles.get(trouble_with(name)), state=state(house, name), truth=house.truth_of(name), name=name,
+        names=list(house.runbooks()), routes=[r for r in house.settings.routes if (r.runbook or "") == name],
     )  # fmt: skip
 
 
 @router.get("/runbook/changed")
-async def changed(house: Here, actor: Viewer, since: str) -> Response:
+async def changed(house: Here, actor: Viewer, since: str, name: str = "") -> Response:
     """Nothing while the runbook is as it was; else what makes htmx load the page again."""
-    return Response(status_code=204, headers={} if state(house) == since else {"HX-Refresh": "true"})
+    same = name not in house.runbooks() or state(house, name) == since
+    return Response(status_code=204, headers={} if same else {"HX-Refresh": "true"})
 
 
-def state(house: House) -> str:
+def state(house: House, name: str = "") -> str:
     """What the page shows, named: the edition in force, and what is wrong with one that is not."""
-    compared = f"{house.truth.at:%s}" if house.truth else ""
-    return digest(house.reading.runbook.digest + house.troubles.get("runbook", "") + compared)
+    truth, (reading, _) = house.truth_of(name), house.runbooks()[name]
+    compared = f"{truth.at:%s}" if truth else ""
+    return digest(reading.runbook.digest + house.troubles.get(trouble_with(name), "") + compared)
 
 
 @router.get("/runbook/linked")
-async def linked(request: Request, house: Here, actor: Viewer, to: str) -> Response:
-    """A document that the runbook links to, when it is a Markdown file beside it. Raises NotFound for any other."""
-    link = next((k for k in house.reading.runbook.links if k.target == to), None)
-    path = _file(house, link) if link else None
+async def linked(request: Request, house: Here, actor: Viewer, to: str, name: str = "") -> Response:
+    """A document that the runbook links to, when it is a Markdown file beside it: the one of that name, or the first
+    that links so. Raises NotFound for any other."""
+    asked = sorted(house.runbooks().items(), key=lambda item: item[0] != name)
+    every = ((n, reading, k) for n, (reading, _) in asked for k in reading.runbook.links if k.target == to)
+    found = ((reading, k, _file(house, k, n)) for n, reading, k in every)
+    reading, link, path = next((one for one in found if one[2] is not None), (house.reading, None, None))
     if link is None or path is None:
         raise NotFound("the runbook has no such document, or it is not a Markdown file beside it")
     try:
@@ -68,7 +78,7 @@ async def linked(request: Request, house: Here, actor: Viewer, to: str) -> Respo
         raise NotFound(f"{path.name} cannot be read on the server") from None
     return page(
         request, "linked.html", actor=actor, csrf=csrf_token(request, house), now=house.desk.now(), link=link,
-        body=as_html(text, house.reading.runbook),
+        body=as_html(text, reading.runbook),
     )  # fmt: skip
 
 
@@ -83,11 +93,11 @@ def matrix(runbook: Runbook) -> Matrix:
     return tuple(sorted({after for _, after in timed})), cells
 
 
-def _file(house: House, link: Link) -> Path | None:
+def _file(house: House, link: Link, name: str) -> Path | None:
     """The link's file, None unless it is a Markdown document in the runbook's folder or below."""
     parts = urlsplit(link.target)
     if parts.scheme or parts.netloc or not parts.path.endswith((".md", ".markdown")):
         return None
-    folder = house.settings.runbook.resolve().parent
+    folder = house.settings.runbook_file(name).resolve().parent
     path = (folder / unquote(parts.path)).resolve()
     return path if path.is_relative_to(folder) and path.is_file() else None
