@@ -8,7 +8,7 @@ from tocsin.runbook import commonmark
 from tocsin.runbook.document import headed
 from tocsin.runbook.scanning import Doubtful, scan
 
-OPENINGS = """||||- |* |1. |2. |- [ ] |>|> |- >|# |## |```|```bash|~~~|````|---|***|- - -|==|<!--|-->|<div>|<name>|[x]|\
+OPENINGS = """||||- |* |1. |2. |- [ ] |>|> |- >|# |## |```|```bash|~~~|````|---|***|- - -|==|<!--|-->|<div>|<name>|</div>|- <br>|<pre>|[x]|\
 [x]: /y|**L:** v|- - |- 1. |-  |-     |1234567890. |+|-|\t|< 5|[|[x]("""
 INSETS = st.sampled_from(["", "", "", " ", "  ", "   ", "    ", "      ", "\t"])
 ENDINGS = st.sampled_from(["", "", "text", "a b", "  ", " #", "```", "\t", "\u00a0", "\\", "-->"])
@@ -41,6 +41,10 @@ that go on
 
 <!-- not
 shown -->
+<details>
+<summary>More</summary>
+
+<service> has no end
 ```
 as it stands
 ```"""

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from markdown_it.rules_block.html_block import HTML_SEQUENCES
+
 from tocsin.runbook.blocks import (
     Block,
     Code,
@@ -52,7 +54,7 @@ _LINE = re.compile(
 )
 _DASHES = re.compile(r" *\|(?: *:?-+:? *\|)+ *")
 _WORDS = frozenset({"words", "others"})
-_OPENS_ITEM = frozenset({"words", "others", "quote"})
+_OPENS_ITEM = frozenset({"words", "others", "quote", "html"})
 _GOES_ON = frozenset({"words", "others", "row", "reference"})  # what never ends a paragraph
 _DASHED = frozenset({"delimiter", "underline"})  # a line below another that may make it a header
 _WORD = re.compile(r"\w")
@@ -111,7 +113,7 @@ class _Scanner:
 
     def _block(self, at: int, match: re.Match[str], indent: int, outer: int, depth: int) -> tuple[Block | None, int]:
         kind = match.lastgroup
-        if kind in _WORDS or (kind == "row" and not self._dashes_follow(at)):
+        if kind in _WORDS or (kind == "row" and not self._dashes_follow(at)) or (kind == "html" and not _html(match)):
             after = self._paragraph(at, indent, outer)
             return Paragraph("\n".join(self._lines[at:after]), at + 1), after
         if kind == "item":
@@ -126,6 +128,8 @@ class _Scanner:
             return self._quote(at, match)
         if kind == "comment":
             return None, self._comment(at)
+        if kind == "html":
+            return None, self._html(at, depth)
         if kind == "rule" or (kind == "underline" and self._lines[at].lstrip(" ").startswith("---")):
             return None, at + 1
         raise Doubtful
@@ -167,8 +171,11 @@ class _Scanner:
 
     def _ends_paragraph(self, match: re.Match[str], column: int, indent: int, outer: int) -> bool:
         kind = match.lastgroup
-        if kind in {"underline", "bare", "html", "delimiter"}:
+        if kind in {"underline", "bare", "delimiter"}:
             raise Doubtful
+        if kind == "html":
+            opened = _html(match)
+            return opened is not None and opened[2]
         if kind != "item":
             return True
         if column >= indent:
@@ -187,7 +194,7 @@ class _Scanner:
             content = match.end()
             blanks = len(match["item"]) - len(match["item"].rstrip(" "))
             inner = _LINE.match(self._lines[at], content)
-            if blanks > _CODE or inner is None or inner.lastgroup not in _OPENS_ITEM:
+            if blanks > _CODE or inner is None or inner.lastgroup not in _OPENS_ITEM or _html(inner):
                 raise Doubtful
             quoted = inner.lastgroup == "quote"
             after = self._quoted(at, content, indent) if quoted else self._paragraph(at, content, indent)
@@ -255,6 +262,15 @@ class _Scanner:
                 raise Doubtful
         return at + 1
 
+    def _html(self, at: int, depth: int) -> int:
+        """The line after HTML that ends with a blank line; some goes on beyond, and in a list there is more to it."""
+        opened = _html(self._line(at))
+        if opened is None or depth or not opened[1].search(""):
+            raise Doubtful
+        while at < self._end and self._line(at).lastgroup != "blank":
+            at += 1
+        return at
+
     def _table(self, at: int, indent: int) -> tuple[Table, int]:
         header, dashes = self._lines[at].strip(" "), self._line(at + 1)
         if "\\" in header or not header.endswith("|") or not _DASHES.fullmatch(self._lines[at + 1]):
@@ -274,6 +290,14 @@ class _Scanner:
         if len(rows) * header.count("|") > _MOST_CELLS:
             raise Doubtful
         return table_of(self._lines, rows), after
+
+
+def _html(match: re.Match[str]) -> tuple[re.Pattern[str], re.Pattern[str], bool] | None:
+    """How the parser takes that line for HTML: its opening, its end, and whether it ends a paragraph; None for text."""
+    if match.lastgroup != "html":
+        return None
+    text = match.string[match.start("html") :]
+    return next((sequence for sequence in HTML_SEQUENCES if sequence[0].search(text)), None)
 
 
 def _closes(line: str, marks: str, indent: int) -> bool:
