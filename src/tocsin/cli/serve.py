@@ -21,10 +21,11 @@ from tocsin.config import Overrides, Settings, SettingsError
 from tocsin.incident.policy import Role
 from tocsin.runbook.model import Level
 from tocsin.web.app import create_app
-from tocsin.web.pages.rendering import compile_templates
+from tocsin.web.pages.rendering import compile_template, template_names
 from tocsin.web.publishing import Publisher
 
 STOP_SECONDS = 3
+WARM_SECONDS = 0.1
 
 
 class PortTaken(Exception):
@@ -77,7 +78,7 @@ async def run(house: House, listener: socket.socket, *, ready: Callable[[], None
     gc.enable()
     await house.start()
     ready()
-    warming = asyncio.create_task(asyncio.to_thread(compile_templates))  # the first page need not wait for it
+    warming = asyncio.create_task(warm(house))  # the first page need not wait for it
     invited = asyncio.create_task(invite(house))
     server.install_stop(house.let_go)
     try:
@@ -97,6 +98,14 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._before_stop()
         await super().shutdown(sockets)
+
+
+async def warm(house: House) -> None:
+    """Compiles the pages' templates, when no storm needs the processor."""
+    for name in template_names():
+        while house.engine.held_back:  # noqa: ASYNC110  nothing tells when a storm is over
+            await asyncio.sleep(WARM_SECONDS)
+        await asyncio.to_thread(compile_template, name)
 
 
 async def invite(house: House) -> None:

@@ -19,8 +19,10 @@ Way = tuple[str, str]
 """A channel, and what is bundled in it: a kind of message to a person."""
 
 GATHER, LATER = timedelta(seconds=0.2), timedelta(seconds=5)
-"""After a bundle the next waits so long, after `BUNDLES` of them within a minute longer: nobody reads five a second."""
-BUNDLES = 10
+"""After a bundle the next waits so long; after `QUICK` of them within a minute half as long again for each one more, at
+most `LATER`: nobody reads five a second, and who waits for the end of a storm waits a part of its length."""
+QUICK, SLOWER = 5, 1.5
+BUNDLES = QUICK + 8
 AGAIN = 3
 """Of notices, and of pages repeated by a person's own rules, so many go out a minute; the rest gather. The first page
 of an incident never waits for this."""
@@ -62,8 +64,8 @@ class Pace:
         bundles, every = self._bundles.get(way), self._all[way]
         gathered = None
         if bundles:
-            many = len(bundles) == BUNDLES and bundles[-1] - bundles[0] < MINUTE
-            gathered = bundles[-1] + (LATER if many else GATHER)
+            lately = sum(bundles[-1] - at < MINUTE for at in bundles)
+            gathered = bundles[-1] + min(LATER, GATHER * SLOWER ** max(0, lately - QUICK))
         if not way[1].startswith(FIRST) and len(every) == AGAIN:
             return max(filter(None, (gathered, every[0] + MINUTE)))
         return gathered

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -27,6 +28,8 @@ from tocsin.incident.state import Incident
 log = structlog.get_logger()
 T = TypeVar("T")
 AGAIN_SECONDS = 0.5
+READERS = 12
+"""Threads that read the database, of our own: those that everybody shares may all be waiting for a name server."""
 TOGETHER = 256
 """So many jobs share a transaction at most."""
 Decision = Callable[[Incident, Context], Sequence[e.Event]]
@@ -90,6 +93,7 @@ class Core:
         self._wakers: list[asyncio.Event] = []
         self._asked: list[_Asked] = []
         self._draining: asyncio.Task[None] | None = None
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="tocsin-reader")
 
     async def transact(
         self, job: Callable[[Ledger], T], *, foresee: Foresee | None = None, about: object = None
@@ -168,7 +172,7 @@ class Core:
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def read(self, job: Callable[[Transaction], T]) -> T:
-        return await asyncio.to_thread(self.storage.read, job)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.storage.read, job)
 
     async def decide(self, ref: str, actor: Actor, decision: Decision) -> Incident:
         """A command carried out: the incident after it."""

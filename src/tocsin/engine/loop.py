@@ -14,10 +14,12 @@ import structlog
 from tocsin.engine.bundling import Way
 from tocsin.engine.core import Core
 from tocsin.engine.errors import Unavailable
+from tocsin.engine.gate import Gate
 from tocsin.engine.ledger import Ledger
 from tocsin.engine.records import Agenda, WorkItem
 from tocsin.engine.running import StepWorker
 from tocsin.engine.sending import Sender, Unreadable
+from tocsin.engine.slots import MOST, Rank, Slots, rank_of
 from tocsin.incident import clock
 from tocsin.incident.events import RunFinished
 from tocsin.incident.policy import TOCSIN
@@ -28,9 +30,9 @@ LONGEST_NAP, SHORTEST_NAP = 1.0, 0.005
 BATCH = 200
 LEASE = timedelta(seconds=30)
 RENEW_SECONDS = 10.0
-POOLS = {"send": 16, "execute": 64, "mitigate": 8}
-"""How many of each kind of work are in hand at most. Runs wait much (a verification watches for half an hour), and an
-approved mitigation must not wait for them."""
+POOLS = {"execute": 64, "mitigate": 8}
+"""How many runs and mitigations are in hand at most. Runs wait much (a verification watches for half an hour), and an
+approved mitigation must not wait for them. Each channel has hands of its own, see `tocsin.engine.slots`."""
 RUNS, RUNS_SECONDS = 8, 0.25
 """So many runs begin in so long: to begin a process costs the server more than a page does, and in a storm of incidents
 the pages go first."""
@@ -38,6 +40,7 @@ GIVE_UP = 6
 """After how many attempts a run that breaks each time is called failed."""
 AFTER_TROUBLE = timedelta(minutes=1)
 SOON = timedelta(seconds=5)
+HELD_BACK = "held back"
 ROUNDS = 200
 """How many due things one incident may do in one go: more than any ladder has, fewer than a loop without end."""
 
@@ -55,6 +58,7 @@ class Engine:
         self._waker: asyncio.Event | None = None
         self._unsure = False
         self._runs: deque[float] = deque(maxlen=RUNS)
+        self._gate = Gate()
         self.alive: datetime | None = None
 
     async def recover(self) -> None:
@@ -76,9 +80,20 @@ class Engine:
 
     async def agenda(self) -> Agenda:
         """What is owed and when, without what no hand is free for and what should gather a moment longer."""
-        kinds = [kind for kind, most in POOLS.items() if self._busy(kind) < most]
-        busy = self._left_alone()
-        return await self.core.read(lambda tx: tx.agenda(kinds, busy))
+        kinds = ["send", *(kind for kind, most in POOLS.items() if self._busy(kind) < most)]
+        if self.held_back:
+            kinds.remove("execute")
+        busy, full = self._left_alone(), self._slots().full()
+        return await self.core.read(lambda tx: tx.agenda(kinds, busy, full))
+
+    @property
+    def held_back(self) -> bool:
+        """Whether assessments and messages that only inform wait for the first pages of a storm."""
+        shut = self._gate.shut(asyncio.get_running_loop().time())
+        if shut != self.core.meters.levels.get(HELD_BACK, 0.0):
+            log.info("first_pages_go_first" if shut else "first_pages_have_gone")
+            self.core.meters.level(HELD_BACK, float(shut))
+        return shut
 
     def wake(self) -> None:
         """Has the running engine look again at once what is due."""
@@ -172,7 +187,7 @@ class Engine:
 
     def _claimer(self) -> Callable[[Ledger], list[WorkItem]]:
         """A job that takes what the hands that are free now can begin."""
-        free = self._hands()
+        free, slots = self._hands(), self._counted()
         in_hand, busy, renewed_at = [item.id for item in self.in_hand], self._left_alone(), self._renewed_at
         unsure = self._unsure
 
@@ -191,6 +206,7 @@ class Engine:
                     limit=hands,
                     busy=busy,
                     in_hand=in_hand,
+                    slots=slots(),
                 )
             ]
             if in_hand and (not taken or ledger.now - renewed_at > LEASE / 2):
@@ -205,12 +221,24 @@ class Engine:
         free = {kind: most - self._busy(kind) for kind, most in POOLS.items()}
         now = asyncio.get_running_loop().time()
         lately = sum(now - began < RUNS_SECONDS for began in self._runs)
-        free["execute"] = min(free["execute"], RUNS - lately)
+        free["execute"] = 0 if self.held_back else min(free["execute"], RUNS - lately)
+        free["send"] = MOST[Rank.FIRST] * len(self._sender.channels)
         return {kind: hands for kind, hands in free.items() if hands > 0}
+
+    def _slots(self) -> Slots:
+        """The hands of the channels, those taken that hand something over now."""
+        return self._counted()()
+
+    def _counted(self) -> Callable[[], Slots]:
+        """The same, made as often as it is asked for: a job that claims may be run again."""
+        taken = [items[0].channel for items in self._in_hand.values() if isinstance(items[0].work, Send)]
+        closed = self._sender.channels if self.held_back else ()
+        return lambda: Slots(taken, closed=closed)
 
     def _left_alone(self) -> Collection[Way]:
         """The ways that a message is on just now, or that more should gather for."""
-        under_way = {(item.channel, item.bundle) for item in self.in_hand if item.bundle}
+        out = self._sender.out
+        under_way = {(item.channel, item.bundle) for item in self.in_hand if item.bundle and item.id not in out}
         return under_way | self._sender.pace.held(self.core.clock.now()).keys()
 
     def _busy(self, kind: str) -> int:
@@ -223,6 +251,9 @@ class Engine:
         for item in items:
             shares.setdefault((item.channel, item.bundle) if item.bundle else item.id, []).append(item)
             self.core.meters.begun(_kind(item), (self._renewed_at - item.due_at).total_seconds())
+        paged = sum(_is_first(item) for item in items)
+        if paged:
+            self._gate.paged(paged, asyncio.get_running_loop().time())
         for share in shares.values():
             self._start(share)
             if _kind(share[0]) == "execute":
@@ -315,6 +346,11 @@ def _fire(ledger: Ledger, incident_id: str) -> datetime | None:
         seen = clock.look(incident, ledger.context(incident, TOCSIN))
     ledger.put_off(incident, seen.next_at)
     return owed
+
+
+def _is_first(item: WorkItem) -> bool:
+    page = isinstance(item.work, Send) and item.work.kind == "page"
+    return rank_of(item.bundle, page=page) is Rank.FIRST
 
 
 def _kind(item: WorkItem) -> str:

@@ -23,6 +23,8 @@ from tocsin.incident.work import Send
 
 log = structlog.get_logger()
 TIMEOUT = 20.0
+CHUNK = 200
+"""So many claims end in one transaction: the alerts of a storm come in between."""
 
 
 class Unreadable(Exception):
@@ -74,6 +76,13 @@ class Sender:
         self._owner = owner
         self._timeout = timeout
         self.pace = Pace()
+        self.out: set[int] = set()
+        """Items that the other side has taken, and whose claims have not ended yet: they keep no other from leaving."""
+
+    @property
+    def channels(self) -> Collection[str]:
+        """Their names."""
+        return self._channels.by_name.keys()
 
     async def do(self, items: Sequence[WorkItem]) -> None:
         """Hands over what is still wanted of the items, as one message, or says why not; ends their claims.
@@ -119,7 +128,12 @@ class Sender:
             self._core.meters.delivered(name, "delivered", time.perf_counter() - began)
             if letters[0].item.bundle:
                 self.pace.handed_over((name, letters[0].item.bundle), len(letters), self._core.clock.now())
-            await self._end(letters, lambda letter, ledger: letter.delivered(ledger, self._owner))
+            out = {letter.item.id for letter in letters}
+            self.out |= out
+            try:
+                await self._end(letters, lambda letter, ledger: letter.delivered(ledger, self._owner))
+            finally:
+                self.out -= out
 
     async def _failed(self, letters: Sequence[Letter], failed: DeliveryError, *, uncertain: bool = False) -> None:
         name, attempt = letters[0].item.channel, letters[0].item.attempt
@@ -129,13 +143,18 @@ class Sender:
         await self._end(letters, lambda letter, ledger: letter.failed(ledger, self._owner, failed, uncertain=uncertain))
 
     async def _end(self, letters: Sequence[Letter], end: Callable[[Letter, Ledger], None]) -> None:
-        """Ends the claims of all, in one transaction."""
+        """Ends the claims of all, a chunk in a transaction."""
 
-        def end_all(ledger: Ledger) -> None:
-            for letter in letters:
-                end(letter, ledger)
+        def ender(chunk: Sequence[Letter]) -> Callable[[Ledger], None]:
+            def end_all(ledger: Ledger) -> None:
+                for letter in chunk:
+                    end(letter, ledger)
 
-        await self._core.record(end_all, foresee=_foresee, about=letters)
+            return end_all
+
+        for first in range(0, len(letters), CHUNK):
+            chunk = letters[first : first + CHUNK]
+            await self._core.record(ender(chunk), foresee=_foresee, about=chunk)
 
     def _approve_url(self, incident: Incident, send: Send) -> str | None:
         approval = incident.approval(send.approval) if send.approval else None
@@ -166,6 +185,7 @@ class Sender:
 
 def _incidents(tx: Transaction, ids: Collection[str]) -> tuple[dict[str, Incident | None], dict[str, Exception]]:
     """The incidents, and why the others cannot be read: one that is broken must not keep the rest from being told."""
+    tx.foresee_incidents(ids)
     found: dict[str, Incident | None] = {}
     broken: dict[str, Exception] = {}
     for id_ in ids:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    not_,
     or_,
     select,
     text,
@@ -32,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from tocsin.engine.records import Agenda, AlertRecord, Head, Published, WorkItem
+from tocsin.engine.slots import REPEATS, Full, Slots, rank_of
 from tocsin.incident.alert import AlertStatus
 from tocsin.incident.events import Entry
 from tocsin.incident.state import Incident, Status
@@ -54,7 +56,8 @@ _STATE = case((_OURS, t.incident.c.state), else_=asking.NEWER).label("state")
 """An incident's state for who may write it: one that a newer version has written is not ours to go on with."""
 MOST_FIRING = 5000
 """So many firing alerts of one name are looked through for those that inhibit others."""
-TOGETHER = 100
+NOTHING_FULL = Full()
+TOGETHER = 1000
 """So many messages share one hand-over at most."""
 
 
@@ -150,7 +153,7 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
         for layer in reversed(self._layers):
             if id_ in layer.incidents:
                 return layer.incidents[id_][0]
-        if not self._layers:
+        if not self._layers and id_ not in self._states:
             return self._decoded(self._state(t.incident.c.id == id_))
         if id_ not in self._states:
             self._states[id_] = self._state(t.incident.c.id == id_)
@@ -395,9 +398,10 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
             }
             self._layers[-1].work.setdefault(key, row)
 
-    def agenda(self, kinds: Sequence[str], busy: Collection[tuple[str, str]] = ()) -> Agenda:
-        """When an incident is next due and when work of each kind can be claimed; see `claim` for `busy`."""
-        wanted = _agenda(tuple(kinds)) if not busy else _soonest(kinds, busy)
+    def agenda(self, kinds: Sequence[str], busy: Collection[tuple[str, str]] = (), full: Full = NOTHING_FULL) -> Agenda:
+        """When an incident is next due and when work of each kind can be claimed; see `claim` for `busy` and `full`."""
+        open_ = not busy and full == NOTHING_FULL
+        wanted = _agenda(tuple(kinds)) if open_ else _soonest(kinds, busy, full)
         times = {row[0]: row[1] for row in self._settled().execute(wanted)}
         due = times.pop("", None)
         return Agenda(from_db(due), {kind: from_db(at) for kind, at in times.items() if at is not None})
@@ -412,26 +416,51 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
         limit: int,
         busy: Collection[tuple[str, str]] = (),
         in_hand: Collection[int] = (),
+        slots: Slots | None = None,
     ) -> list[WorkItem]:
         """Takes due items for up to `limit` hand-overs: pages before the rest, then the longest waiting.
 
         What goes to one person by one channel shares a hand-over; `busy` are the (channel, bundle) that are left alone
-        now. Items whose lease ran out come back as uncertain; not those that the owner itself has `in_hand`.
+        now, and `slots` the hands that channels have. Items whose lease ran out come back as uncertain; not those that
+        the owner itself has `in_hand`.
         """
+        slots, taken = slots or Slots(), list[WorkItem]()
+        ways = set(busy)
+        while limit > 0:
+            found = self._claimable(now, kinds, limit=limit, busy=ways, full=slots.full())
+            mine, begun = _shared([row for row in found if row.id not in in_hand], limit, slots)
+            taken += self._lease(mine, owner=owner, lease_until=lease_until)
+            ways.update((row.channel, row.bundle) for row in mine if row.bundle)
+            if not mine or len(found) < min(limit, TOGETHER):
+                break  # else there may be more behind those that a full channel left standing
+            limit -= begun
+        return taken
+
+    def _claimable(
+        self, now: datetime, kinds: Sequence[str], *, limit: int, busy: Collection[tuple[str, str]], full: Full
+    ) -> list[Row[Any]]:  # fmt: skip
+        """What could be taken now, in the order of `claim`: enough for `limit` hand-overs."""
         c = t.work.c
         waiting = and_(c.state == t.PENDING, c.next_at <= to_db(now))
-        mine = [c.id.not_in(in_hand)] if in_hand else []
-        lost = and_(c.state == t.LEASED, c.lease_until <= to_db(now), *mine)
+        lost = and_(c.state == t.LEASED, c.lease_until <= to_db(now))
         newer = exists().where(t.incident.c.id == c.incident_id, ~_OURS)
         wanted = (
-            select(t.work)
-            .where(or_(waiting, lost), c.kind.in_(kinds), ~newer, *_not_busy(busy))
+            select(c.id, c.channel, c.bundle, c.urgency, c.next_at, c.state, c.uncertain)
+            .where(or_(waiting, lost), c.kind.in_(kinds), ~newer, *_not_busy(busy), *_not_full(full))
             .order_by(c.urgency, c.next_at, c.id)
-            .limit(limit * TOGETHER)
         )
-        taken = _shared(self._settled().execute(wanted).all(), limit)
-        lost_ids = {row.id for row in taken if row.state == "leased" or row.uncertain}
-        for ids, uncertain in (({r.id for r in taken} - lost_ids, 0), (lost_ids, 1)):
+        connection = self._settled()
+        found: list[Any] = [*connection.execute(wanted.where(c.bundle == "").limit(limit)).all()]
+        if "send" in kinds:
+            found += connection.execute(wanted.where(c.bundle != "").limit(TOGETHER)).all()
+        return sorted(found, key=lambda row: (row.urgency, row.next_at, row.id))
+
+    def _lease(self, found: Sequence[Row[Any]], *, owner: str, lease_until: datetime) -> list[WorkItem]:
+        if not found:
+            return []
+        c = t.work.c
+        lost = {row.id for row in found if row.state == "leased" or row.uncertain}
+        for ids, uncertain in (({r.id for r in found} - lost, 0), (lost, 1)):
             if ids:
                 self._c.execute(
                     update(t.work)
@@ -444,8 +473,9 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
                         uncertain=uncertain,
                     )
                 )
-        self._leases.update({row.id: owner for row in taken})
-        return [rows.item(row, attempt=row.attempt + 1, uncertain=row.id in lost_ids) for row in taken]
+        self._leases.update({row.id: owner for row in found})
+        whole = {row.id: row for row in self._c.execute(select(t.work).where(c.id.in_([row.id for row in found])))}
+        return [rows.item(whole[r.id], attempt=whole[r.id].attempt, uncertain=r.id in lost) for r in found]
 
     def renew_all(self, ids: Collection[int], *, owner: str, lease_until: datetime) -> None:
         """Keeps those of the leases that are still the owner's."""
@@ -499,6 +529,16 @@ def _head(incident: Incident) -> Head:
     return Head(incident.number, incident.status.over)
 
 
+def _not_full(full: Full) -> list[ColumnElement[bool]]:
+    c = t.work.c
+    found: list[ColumnElement[bool]] = [c.channel.not_in(full.all)] if full.all else []
+    if full.repeats:
+        found.append(not_(and_(c.channel.in_(full.repeats), c.bundle.startswith(REPEATS))))
+    if full.rest:
+        found.append(not_(and_(c.channel.in_(full.rest), c.urgency != 0)))
+    return found
+
+
 def _not_busy(busy: Collection[tuple[str, str]]) -> list[ColumnElement[bool]]:
     return [tuple_(t.work.c.channel, t.work.c.bundle).not_in(list(busy))] if busy else []
 
@@ -506,10 +546,10 @@ def _not_busy(busy: Collection[tuple[str, str]]) -> list[ColumnElement[bool]]:
 @lru_cache(maxsize=64)
 def _agenda(kinds: tuple[str, ...]) -> Select[Any, Any]:
     """The usual question, put together once: the engine asks it at every turn."""
-    return _soonest(kinds, ())
+    return _soonest(kinds, (), NOTHING_FULL)
 
 
-def _soonest(kinds: Sequence[str], busy: Collection[tuple[str, str]]) -> Select[Any, Any]:
+def _soonest(kinds: Sequence[str], busy: Collection[tuple[str, str]], full: Full) -> Select[Any, Any]:
     """(kind, instant) when work of each kind can be claimed: waiting, or a lease that runs out; ("", instant) when an
     incident is due."""
     c = t.work.c
@@ -517,22 +557,24 @@ def _soonest(kinds: Sequence[str], busy: Collection[tuple[str, str]]) -> Select[
     looks = [select(literal("").label("kind"), func.min(due).label("at")).where(due.is_not(None), _OURS)]
     for kind in kinds:
         named = literal(kind).label("kind")
-        waiting = and_(c.state == t.PENDING, c.kind == kind, *_not_busy(busy))
+        waiting = and_(c.state == t.PENDING, c.kind == kind, *_not_busy(busy), *_not_full(full))
         looks += [select(named, func.min(c.next_at)).where(waiting, c.urgency == urgency) for urgency in (0, 1)]
         looks.append(select(named, func.min(c.lease_until)).where(c.state == t.LEASED, c.kind == kind))
     every = union_all(*looks).subquery()
     return select(every.c.kind, func.min(every.c.at)).group_by(every.c.kind)
 
 
-def _shared(found: Sequence[Row[Any]], limit: int) -> list[Row[Any]]:
-    """The rows of the first `limit` hand-overs, at most `TOGETHER` in each."""
+def _shared(found: Sequence[Row[Any]], limit: int, slots: Slots) -> tuple[list[Row[Any]], int]:
+    """The rows of the first `limit` hand-overs that have a hand, at most `TOGETHER` in each, and how many they are."""
     shares: dict[object, int] = {}
     taken = []
     for row in found:
         share = (row.channel, row.bundle) if row.bundle else row.id
-        if share not in shares and len(shares) >= limit:
-            continue
+        if share not in shares:
+            rank = rank_of(row.bundle, page=row.urgency == 0)
+            if len(shares) >= limit or (row.channel and not slots.take(row.channel, rank)):
+                continue
         if shares.setdefault(share, 0) < TOGETHER:
             shares[share] += 1
             taken.append(row)
-    return taken
+    return taken, len(shares)
