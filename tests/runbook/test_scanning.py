@@ -8,7 +8,8 @@ from tocsin.runbook import commonmark
 from tocsin.runbook.document import headed
 from tocsin.runbook.scanning import Doubtful, scan
 
-OPENINGS = """||||- |* |1. |2. |- [ ] |>|> |- >|# |## |```|```bash|~~~|````|---|***|- - -|==|<!--|-->|<div>|<name>|</div>|- <br>|<pre>|[x]|\
+OPENINGS = """||||- |* |1. |2. |- [ ] |>|> |- >|# |## |```|```bash|~~~|````|---|***|- - -|==|<!--|-->|\
+<div>|<name>|</div>|- <br>|<pre>|[x]|\
 [x]: /y|**L:** v|- - |- 1. |-  |-     |1234567890. |+|-|\t|< 5|[|[x]("""
 INSETS = st.sampled_from(["", "", "", " ", "  ", "   ", "    ", "      ", "\t"])
 ENDINGS = st.sampled_from(["", "", "text", "a b", "  ", " #", "```", "\t", "\u00a0", "\\", "-->"])
@@ -74,9 +75,9 @@ def test_the_everyday_shapes_need_no_parser() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["<div>", "    code", "\tcode", "[x]: /y", "- >50%\nof users", "- ", "```", "a | b\n---|---"]
+    "text", ["<pre>", "- <div>", "    code", "\tcode", "[x]: /y", "- >50%\nof users", "- ", "```", "a | b\n---|---"]
 )
-def test_what_only_the_parser_can_tell_is_doubtful(line: str) -> None:
-    lines = line.split("\n")
+def test_what_only_the_parser_can_tell_is_doubtful(text: str) -> None:
+    lines = text.split("\n")
     with pytest.raises(Doubtful):
         scan(lines, 0, len(lines))
