@@ -25,6 +25,8 @@ from tocsin.web.pages.rendering import compile_template, template_names
 from tocsin.web.publishing import Publisher
 
 STOP_SECONDS = 3
+COLLECTED_AFTER = (10_000, 20, 20)
+"""Python looks for garbage in circles after 700 new objects; one body of alerts makes more, and leaves no circles."""
 WARM_SECONDS = 0.1
 
 
@@ -75,6 +77,7 @@ async def run(house: House, listener: socket.socket, *, ready: Callable[[], None
         )
     )
     gc.freeze()  # what stands now stands to the end: it need not be looked through again
+    gc.set_threshold(*COLLECTED_AFTER)
     gc.enable()
     await house.start()
     ready()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
@@ -73,8 +72,9 @@ class Desk:
             return [receive(ledger, a, triage=self.triage) for a in alerts]
 
         receipts = await self.core.transact(take, foresee=self._foresee, about=alerts)
-        for outcome, times in Counter(receipt.outcome for receipt in receipts).items():
-            self.core.meters.took_alerts(outcome, times)
+        outcomes = [receipt.outcome for receipt in receipts]
+        for outcome in set(outcomes):
+            self.core.meters.took_alerts(outcome, outcomes.count(outcome))
         return receipts
 
     def _foresee(self, tx: Transaction, bodies: Sequence[Sequence[Alert]]) -> None:

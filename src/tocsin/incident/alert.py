@@ -59,7 +59,7 @@ class Alert(Struct, frozen=True):
 
 def fingerprint(labels: Mapping[str, str]) -> str:
     """The 16 hex digits that stand for this label set, whatever its order."""
-    text = "\x1f".join(f"{k}\x1e{v}" for k, v in sorted(labels.items()))
+    text = "\x1f".join([f"{k}\x1e{v}" for k, v in sorted(labels.items())])
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

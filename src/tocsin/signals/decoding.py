@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from functools import cache
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 
@@ -23,7 +24,7 @@ _MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]*)`$")
 def decoded(body: bytes, shape: type[T]) -> T:
     """The body as `shape`; raises SignalError naming the field that does not fit."""
     try:
-        return msgspec.json.decode(body, type=shape)
+        found: T = _decoder(shape).decode(body)
     except msgspec.ValidationError as exc:
         raise _explained(str(exc)) from exc
     except UnicodeDecodeError as exc:
@@ -32,6 +33,13 @@ def decoded(body: bytes, shape: type[T]) -> T:
         raise SignalError("the JSON is nested too deeply") from exc
     except msgspec.DecodeError as exc:
         raise SignalError(f"the body is not JSON: {_lowered(str(exc))}") from exc
+    return found
+
+
+@cache
+def _decoder(shape: object) -> msgspec.json.Decoder[Any]:
+    """Made once for each shape: to make one costs more than a small body does."""
+    return msgspec.json.Decoder(cast("type[Any]", shape))
 
 
 def utc(moment: datetime, field: str) -> datetime:
@@ -44,7 +52,11 @@ def utc(moment: datetime, field: str) -> datetime:
 
 def texts(given: Mapping[str, str] | None) -> dict[str, str]:
     """The map without NUL characters, which PostgreSQL cannot store; None is an empty map."""
-    return {text(key): text(value) for key, value in (given or {}).items()}
+    if not given:
+        return {}
+    if "\x00" not in "".join([*given, *given.values()]):
+        return dict(given)
+    return {text(key): text(value) for key, value in given.items()}
 
 
 def text(given: str) -> str:

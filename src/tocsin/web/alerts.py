@@ -169,9 +169,8 @@ def _is_local(request: Request) -> bool:
     A proxy on this machine speaks for others, and so does a browser: pages of any site may post to loopback, and
     browsers then say which site in Origin.
     """
-    if request.client is None or any(name in _SPOKEN_FOR for name, _ in request.scope["headers"]):
-        return False
-    return _is_loopback(request.client.host)
+    client, names = request.scope.get("client"), [name for name, _ in request.scope["headers"]]
+    return client is not None and _SPOKEN_FOR.isdisjoint(names) and _is_loopback(client[0])
 
 
 @lru_cache(maxsize=256)

@@ -6,49 +6,65 @@ What asks for more than that (an Idempotency-Key, an address with a part to fill
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from tocsin.web.guard import Guard
+from tocsin.web.guard import SecurityHeaders, whole_body
 from tocsin.web.idempotency import HEADER
+from tocsin.web.problems import respond
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 _KEYED = HEADER.encode("latin-1")
 
 
+class Posted(Request):
+    """A request whose body is read at one go, and no further than is allowed."""
+
+    async def body(self) -> bytes:
+        if not hasattr(self, "_body"):
+            self._body = await whole_body(self.scope, self.receive)
+        return self._body
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        yield await self.body()
+
+
 class Application(FastAPI):
     """FastAPI, with addresses that `express` answers itself."""
 
-    _express: ASGIApp | None = None
-    _addresses: frozenset[str] = frozenset()
+    _endpoints: Mapping[str, Endpoint] = MappingProxyType({})
+    _security: SecurityHeaders
 
     def express(self, routes: Iterable[Route], *, public_url: str) -> None:
         """Serves POSTs to those of the routes that have one fixed address."""
-        endpoints: dict[str, Endpoint] = {
+        self._security = SecurityHeaders(public_url)
+        self._endpoints = {
             route.path: route.endpoint for route in routes if "{" not in route.path and "POST" in (route.methods or ())
         }
 
-        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            response = await endpoints[scope["path"]](Request(scope, receive))
-            await response(scope, receive, send)
-
-        self._express = Guard(answer, public_url=public_url)
-        self._addresses = frozenset(endpoints)
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._express is not None and scope["type"] == "http" and _is_plain(scope, self._addresses):
-            scope["app"] = self
-            await self._express(scope, receive, send)
-        else:
+        endpoint = self._endpoint(scope)
+        if endpoint is None:
             await super().__call__(scope, receive, send)
+            return
+        scope["app"] = self
+        request = Posted(scope, receive)
+        try:
+            response = await endpoint(request)
+        except Exception as exc:  # noqa: BLE001  the barrier around one request, as in `Guard`
+            response = respond(request, exc)
+        response.raw_headers = self._security.beside(response.raw_headers, scope["path"])
+        await response(scope, receive, send)
 
-
-def _is_plain(scope: Scope, addresses: frozenset[str]) -> bool:
-    if scope["method"] != "POST" or scope["path"] not in addresses or scope.get("root_path"):
-        return False
-    return all(name != _KEYED for name, _ in scope["headers"])
+    def _endpoint(self, scope: Scope) -> Endpoint | None:
+        """Who answers ahead of the framework; None when it is the framework's."""
+        if scope["type"] != "http" or scope["method"] != "POST" or scope.get("root_path"):
+            return None
+        endpoint = self._endpoints.get(scope["path"])
+        return endpoint if endpoint and _KEYED not in [name for name, _ in scope["headers"]] else None

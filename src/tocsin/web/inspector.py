@@ -30,6 +30,7 @@ from tocsin.web.auth import house_of
 from tocsin.web.problems import problem_of
 
 KEPT, KEPT_A_SECOND = 200, 10
+MINUTE = timedelta(minutes=1)
 SENDERS, OTHERS = 100, "other addresses"
 BODY_BYTES, ALERTS, FIELDS, FIELD_CHARACTERS, REASON_CHARACTERS = 16_000, 20, 40, 500, 500
 REFUSED, HUNG_UP = 400, 499
@@ -104,12 +105,17 @@ class Tally(Struct):
     minute: datetime | None = None
     minutes: deque[int] = field(default_factory=lambda: deque(maxlen=60))
 
+    def begin_minute(self, now: datetime) -> None:
+        minute = now.replace(second=0, microsecond=0)
+        passed = 60 if self.minute is None else (minute - self.minute) // MINUTE
+        self.minutes.extend([0] * min(passed, 60))
+        self.minute = minute
+
     def in_last(self, length: timedelta, now: datetime) -> int:
         """Requests of the running minute and of those before it, so many in all."""
         if self.minute is None:
             return 0
-        gone = max(int((now - self.minute) / timedelta(minutes=1)), 0)
-        wanted = int(length / timedelta(minutes=1)) - gone
+        wanted = length // MINUTE - max((now - self.minute) // MINUTE, 0)
         return sum(islice(reversed(self.minutes), wanted)) if wanted > 0 else 0
 
 
@@ -145,7 +151,7 @@ class Inspector:
     def __init__(self) -> None:
         self._kept: deque[Delivery] = deque(maxlen=KEPT)
         self._numbers = count(1)
-        self._second: datetime | None = None
+        self._second = 0
         self._in_second = 0
         self.tallies: dict[str, Tally] = {}
 
@@ -191,7 +197,7 @@ class Inspector:
     def record(self, delivery: Delivery, body: bytes, alerts: Sequence[Alert], receipts: Sequence[Receipt]) -> None:
         """Counts a request that was answered, and keeps it unless this second has enough; its id is made here."""
         self._count(delivery)
-        second = delivery.at.replace(microsecond=0)
+        second = int(delivery.at.timestamp())
         self._in_second = self._in_second + 1 if second == self._second else 1
         self._second = second
         if self._in_second > KEPT_A_SECOND:
@@ -211,16 +217,15 @@ class Inspector:
 
     def _count(self, delivery: Delivery) -> None:
         sender, now = delivery.sender, delivery.at
-        if sender not in self.tallies and len(self.tallies) >= SENDERS:
-            sender = OTHERS  # anybody may ask for an address that nobody has
-        tally = self.tallies.setdefault(sender, Tally())
+        tally = self.tallies.get(sender)
+        if tally is None:
+            # anybody may ask for an address that nobody has
+            tally = self.tallies.setdefault(sender if len(self.tallies) < SENDERS else OTHERS, Tally())
         tally.requests += 1
         tally.alerts += delivery.total
         tally.last_at, tally.last_status = now, delivery.status
-        minute = now.replace(second=0, microsecond=0)
-        passed = 60 if tally.minute is None else min(max(int((minute - tally.minute).total_seconds()) // 60, 0), 60)
-        tally.minutes.extend([0] * passed)
-        tally.minute = minute if tally.minute is None else max(minute, tally.minute)
+        if tally.minute is None or now - tally.minute >= MINUTE:
+            tally.begin_minute(now)
         tally.minutes[-1] += 1
         if delivery.refused:
             tally.errors += 1
