@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
+DRILLS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: help setup system demo run test check format lint types contracts drills bench torture corpus docs lock clean
@@ -49,7 +50,7 @@ contracts: setup
 check: lint types contracts test  ## what must be green before a commit
 
 drills: system setup  ## every practice scenario and its twin, from the alert to the verified recovery
-	$(BIN)/tocsin drill run all --auto --jobs $(JOBS) --keep $(VENV)/drills
+	$(BIN)/tocsin drill run all --auto --jobs $(DRILLS) --keep $(VENV)/drills
 
 bench: setup  ## measure; each figure beside its yardstick and its target
 	$(BIN)/python -m bench

@@ -201,3 +201,90 @@ def test_what_only_looks_is_no_mitigation(text: str, expected: list[str]) -> Non
 def test_what_is_a_command(text: str, runs: bool) -> None:
     steps = book(f"## Known problems\n### All is down\n1. Look at it\n2. Do `{text}`").procedures[0].steps
     assert (steps[-1].kind.value == "shell") == runs
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("**Severity levels:** P1 (critical) / P2 (major) / P3 (minor)", ["P1 critical", "P2 major", "P3 minor"]),
+        ("- Severidad: P0 (crítico) · P1 (alto)", ["P0 crítico", "P1 alto"]),
+        ("**Severity:** P1 (critical)", []),
+        ("**Severity:** P1/P2, as you see fit", []),
+        (
+            "## Severity\n| | Examples | Response |\n|--|--|--|\n| SEV1 | all | 5 min |\n| SEV2 | some | 1 h |",
+            ["SEV1 ", "SEV2 "],
+        ),
+        ("## Severity\n| | Examples | Response |\n|--|--|--|\n| Low | all | 5 min |\n| High | some | 1 h |", []),
+    ],
+)
+def test_levels_in_shorthand(text: str, expected: list[str]) -> None:
+    assert [f"{level.name} {level.description}" for level in book(text).severities] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            LEVELS + "## Matrix\n| Severity | Who to alert | Expected |\n|--|--|--|\n| P1 | CTO, CEO | war room |",
+            [("P1", None, "CTO, CEO")],
+        ),
+        (
+            "## On-call rotation\n- **Primary**: First responder (15-minute SLA)\n"
+            "- **Secondary**: Backup if the first is away (30-minute SLA)\n",
+            [(None, 900, "First responder"), (None, 1800, "Secondary")],
+        ),
+    ],
+)
+def test_who_is_told(text: str, expected: list[tuple[str | None, int | None, str]]) -> None:
+    assert [(rung.severity, seconds(rung.after), rung.to) for rung in book(text).escalation] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# Book\n## Broker down\n### Steps\n```bash\nkubectl get pods\n```", ["Broker down"]),
+        (
+            "# Book\n## Broker down\n### Symptoms\n- no\n### Impact\n- all\n### Recovery\n1. Wait\n2. Look",
+            ["Broker down"],
+        ),
+        ("# Book\n## Broker down\n### Notes\n1. Wait\n2. Look", []),
+    ],
+)
+def test_what_a_procedure_is_called(text: str, expected: list[str]) -> None:
+    assert [procedure.title for procedure in book(text).procedures] == expected
+
+
+def test_a_label_that_says_where_a_message_goes_is_not_its_name() -> None:
+    text = "## Communication\n### First alert\n**Channel:** #incidents\n\n```\nWe look into [what]\n```"
+    assert [template.name for template in book(text).templates] == ["First alert"]
+
+
+def test_a_table_of_what_contains_each_kind_of_incident_is_one_of_mitigations() -> None:
+    text = "## Containment\n| Incident type | Immediate containment |\n|--|--|\n| Leak | Rotate the keys |"
+    assert [(action.when, action.action) for action in book(text).mitigations] == [("Leak", "Rotate the keys")]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("## After\nThe post-incident review within 5 working days is blameless.", 1),
+        ("## Post-incident\n### Runbooks\n- Update them\n- Document what was learnt", 2),
+        ("## Post-incident\n### Runbooks\n- Update them\n- Nobody else does", 0),
+        ("## Authority (GDPR)\n- File the full incident report within 72 hours", 0),
+        ("## Customers\n- File the full incident report within 72 hours", 1),
+        (
+            "## Review (within 2 weeks)\n1. **Timeline** — Complete\n2. **Report** — Publish\n3. **Lesson** — all",
+            0,
+        ),
+    ],
+)
+def test_how_much_is_owed_afterwards(text: str, expected: int) -> None:
+    assert len(book(text).post_incident) == expected
+
+
+def test_points_that_name_a_task_and_then_say_it_are_all_tasks() -> None:
+    text = "## Post-incident review (within 2 weeks)\n1. **Timeline** — Complete it\n2. **Report** — Publish it"
+    owed = book(text).post_incident
+    assert [(seconds(group.within), group.items) for group in owed] == [
+        (1209600, ("Timeline — Complete it", "Report — Publish it"))
+    ]

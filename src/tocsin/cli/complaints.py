@@ -7,6 +7,7 @@ import sys
 REFUSED = 2
 """Exit code for arguments or settings that cannot be used."""
 FAILED = 1
+INTERRUPTED = 130
 
 
 def complain(*lines: str, code: int = REFUSED) -> int:

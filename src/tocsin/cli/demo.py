@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-import tempfile
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from tocsin.bootstrap import House
 from tocsin.cli import opening
 from tocsin.cli.complaints import FAILED, complain
-from tocsin.cli.demo_house import Beside, Wish, beside
+from tocsin.cli.demo_house import Beside, Wish, beside, interrupt_when_terminated
 from tocsin.cli.demo_player import Player, StoryError
 from tocsin.cli.logs import set_up_logs
 from tocsin.cli.serve import PortTaken, greet, listen
 from tocsin.config import Settings, SettingsError
 from tocsin.lab.errors import LabError
+from tocsin.lab.folders import throwaway
 from tocsin.lab.production import Production
 from tocsin.lab.scenarios.releases import BAD_DEPLOY
 
@@ -31,9 +31,10 @@ def demo(*, headless: bool, fast: bool, port: int) -> int:
         listener = listen("127.0.0.1", port)
     except PortTaken as exc:
         return complain(str(exc))
-    with tempfile.TemporaryDirectory(prefix="tocsin-demo-") as folder, listener:
+    interrupt_when_terminated()
+    with throwaway() as folder, listener:
         try:
-            return asyncio.run(_demo(Path(folder), listener, headless=headless, fast=fast))
+            return asyncio.run(_demo(folder, listener, headless=headless, fast=fast))
         except KeyboardInterrupt:
             return 0
         except LabError as exc:
@@ -49,9 +50,7 @@ async def _demo(folder: Path, listener: socket.socket, *, headless: bool, fast: 
         _greet(settings, house, headless=headless)
 
     async with AsyncExitStack() as stack:
-        production = Production(folder / "production")
-        await asyncio.to_thread(production.start)
-        stack.push_async_callback(asyncio.to_thread, production.stop)
+        production = await stack.enter_async_context(Production(folder / "production"))
         here = await stack.enter_async_context(beside(production, listener, Wish(fast=fast), ready=greeted))
         breaking = asyncio.create_task(_break(production))
         stack.callback(breaking.cancel)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -74,6 +75,11 @@ async def beside(
         for each in alerting:
             await asyncio.to_thread(each.stop)
         store.close()
+
+
+def interrupt_when_terminated() -> None:
+    """A `kill` is as a Ctrl-C from now on: everything is ended and cleared away."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 def _alerting(production: Production, rule: Rule, receiver: Receiver) -> Alerting:

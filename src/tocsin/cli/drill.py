@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import json
 import socket
 import subprocess
@@ -12,12 +13,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any, NamedTuple
 
 from tocsin.bootstrap import House
 from tocsin.cli import opening
-from tocsin.cli.complaints import FAILED, complain
-from tocsin.cli.demo_house import Beside, Wish, beside
+from tocsin.cli.complaints import FAILED, INTERRUPTED, complain
+from tocsin.cli.demo_house import Beside, Wish, beside, interrupt_when_terminated
 from tocsin.cli.demo_player import StoryError
 from tocsin.cli.drill_responder import Responder
 from tocsin.cli.drill_score import Score, as_json, card, summary
@@ -27,10 +29,13 @@ from tocsin.config import Settings, SettingsError
 from tocsin.incident.policy import Role
 from tocsin.lab.apps.database import programs
 from tocsin.lab.errors import LabError
+from tocsin.lab.folders import throwaway
 from tocsin.lab.production import Production
 from tocsin.lab.scenarios import SCENARIOS
 from tocsin.lab.scenarios.model import Scenario
 
+_ON_A_LIFELINE = "from tocsin.lab import lifeline; lifeline.hold(); from tocsin.cli.main import main; main()"
+"""A drill among several: it ends with the process that runs them all, whichever way that ends."""
 ENDED_S = 3600.0
 """The longest drill that a person plays."""
 
@@ -61,7 +66,9 @@ def run(names: list[str], wish: Run) -> int:
     names = list(SCENARIOS) if names == ["all"] else names
     unknown = [name for name in names if name not in SCENARIOS]
     if unknown:
-        return complain(f"there is no drill {unknown[0]!r}: `tocsin drill list --twins` names them all")
+        return complain(
+            f"there is no drill {unknown[0]!r}{_meant(unknown[0])}: `tocsin drill list --twins` names them all"
+        )
     if not wish.auto and len(names) > 1:
         return complain("a person plays one drill at a time; add --auto to run several")
     if len(names) > 1:
@@ -75,10 +82,19 @@ def run(names: list[str], wish: Run) -> int:
     return 0 if score.passed else FAILED
 
 
+def _meant(name: str) -> str:
+    near = difflib.get_close_matches(name, SCENARIOS, n=1)
+    return f". Did you mean {near[0]!r}?" if near else ""
+
+
 def _many(names: list[str], wish: Run) -> int:
     """Each drill in a process of its own, `jobs` at a time; then what came of all of them."""
-    with ThreadPoolExecutor(wish.jobs) as pool:
+    pool = ThreadPoolExecutor(wish.jobs)
+    try:
         scores = [each for found in pool.map(lambda name: _apart(name, wish), names) for each in found]
+    except KeyboardInterrupt:  # those that run have had it too, and end by themselves
+        pool.shutdown(cancel_futures=True)
+        return complain("the drills were stopped", code=INTERRUPTED)
     print(json.dumps(scores, indent=1) if wish.as_json else summary(scores), flush=True)
     missing = len(names) - len(scores)
     if missing:
@@ -88,13 +104,20 @@ def _many(names: list[str], wish: Run) -> int:
 
 def _apart(name: str, wish: Run) -> list[dict[str, Any]]:
     speed = [] if wish.fast else ["--slow"]
-    command = [sys.argv[0], "drill", "run", name, "--auto", "--json", "--keep", str(wish.keep), *speed]
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    start = done.stdout.rfind("\n[\n") + 1
+    arguments = ["drill", "run", name, "--auto", "--json", "--keep", str(wish.keep), *speed]
+    command = [sys.executable, "-c", _ON_A_LIFELINE, *arguments]
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as errors,
+        subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=errors, text=True) as run,
+    ):
+        output = run.stdout.read() if run.stdout else ""  # `communicate` would cut the lifeline at once
+        errors.seek(0)
+        problem = errors.read()
+    start = output.rfind("\n[\n") + 1
     try:
-        found: list[dict[str, Any]] = json.loads(done.stdout[start:])
+        found: list[dict[str, Any]] = json.loads(output[start:])
     except ValueError:
-        print(f"{name}: {done.stderr.strip()[-400:]}", file=sys.stderr, flush=True)
+        print(f"{name}: {problem.strip()[-400:] or 'it broke off'}", file=sys.stderr, flush=True)
         return []
     word = "passed" if found[0]["passed"] else "not passed"
     print(f"{name}: {word}{', ' + found[0]['problem'] if found[0]['problem'] else ''}", file=sys.stderr, flush=True)
@@ -108,11 +131,12 @@ def _one(scenario: Scenario, wish: Run) -> Score | int:
         listener = listen("127.0.0.1", wish.port)
     except PortTaken as exc:
         return complain(str(exc))
-    with tempfile.TemporaryDirectory(prefix="tocsin-drill-", ignore_cleanup_errors=True) as folder, listener:
+    interrupt_when_terminated()
+    with throwaway() as folder, listener:
         try:
-            score = asyncio.run(_drill(Path(folder), listener, scenario, wish))
+            score = asyncio.run(_drill(folder, listener, scenario, wish))
         except KeyboardInterrupt:
-            return complain("the drill was stopped", code=FAILED)
+            return complain("the drill was stopped", code=INTERRUPTED)
         except LabError as exc:
             return complain(f"the practice production: {exc}", code=FAILED)
         except StoryError as exc:
@@ -134,9 +158,9 @@ async def _drill(folder: Path, listener: socket.socket, scenario: Scenario, wish
         production = Production(
             folder / "production", shape=scenario.shape, load_per_second=scenario.load, prometheus=wish.prometheus
         )
-        await asyncio.to_thread(production.start)
-        stack.push_async_callback(asyncio.to_thread, production.stop)
-        await asyncio.to_thread(production.settle, scenario.settle)
+        await stack.enter_async_context(production)
+        await asyncio.to_thread(production.wait_until_measured)
+        await asyncio.sleep(scenario.settle)
         rules = Wish(rules=scenario.rules, fast=wish.fast, drill=scenario.name)
         here = await stack.enter_async_context(beside(production, listener, rules, ready=greeted))
         breaking = asyncio.create_task(_break(here, scenario))

@@ -14,9 +14,9 @@ from tocsin.cli import answers as a
 from tocsin.cli import render
 from tocsin.cli.choosing import with_values
 from tocsin.cli.client import Client, ServerError
-from tocsin.cli.complaints import FAILED, complain
+from tocsin.cli.complaints import FAILED, INTERRUPTED, complain
 from tocsin.cli.live import Listener
-from tocsin.cli.responding import INTERRUPTED, at, now, told
+from tocsin.cli.responding import at, now, told
 from tocsin.cli.terminal import interactive, put, put_json
 
 LOOKS_SECONDS = (0.05, 0.1, 0.2, 0.3)

@@ -16,7 +16,6 @@ from tocsin.cli.complaints import FAILED, REFUSED, complain
 from tocsin.cli.terminal import interactive, put, put_json
 from tocsin.runbook.durations import parse
 
-INTERRUPTED = 130
 PAGE = 500
 LINE = 2_000
 

@@ -101,14 +101,13 @@ class Production:
         log = self.state_dir / "prometheus.log"
         self._processes.append(lifeline.spawn("tocsin.lab.scraper", arguments, log=log, packages=True))
 
-    def settle(self, seconds: float) -> None:
-        """Wait until users' requests have been measured for so long: what comes then can be compared with before.
+    def wait_until_measured(self) -> None:
+        """Wait until users' requests are measured: from then on there is something to compare with.
 
         Raises:
             LabError: nothing is measured in 30 s.
         """
         self.until(self._measured, seconds=READY_WITHIN_S, what="requests are measured")
-        time.sleep(seconds)
 
     def _measured(self) -> bool:
         question = quote(f"sum(rate({REQUESTS}[4s]))")
@@ -408,7 +407,13 @@ class Production:
         self.stop()
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.start)
+        starting = asyncio.ensure_future(asyncio.to_thread(self.start))
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:  # a thread cannot be cancelled, and what it has started must not stay
+            await asyncio.wait({starting})
+            await asyncio.to_thread(self.stop)
+            raise
         return self
 
     async def __aexit__(

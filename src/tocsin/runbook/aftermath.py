@@ -15,7 +15,7 @@ from tocsin.runbook.wording import Wording, is_nothing, plain, unnumbered, witho
 _ABOUT = Wording(
     r"post[-\s]?(?:incident|mortem|resolution)|after (?:the |an )?incident|retrospective|"
     r"incident review|p[oó]s[-\s]?incident|"
-    r"follow-?\s?up|aftermath",
+    r"follow-?\s?up|aftermath|^after(?:wards)?$",
     re.IGNORECASE,
 )
 _FORM = re.compile(r"template|format|sections|includes?\b|contains?\b|outline", re.IGNORECASE)
@@ -40,7 +40,9 @@ _VERBS = (
     r"completar|comunicar|crear|criar|definir|documentar|elaborar|escrever|escribir|identificar|notificar|programar|"
     r"publicar|realizar|registrar|revisar|verificar"
 )
-_TASK = re.compile(rf"(?:(?:if|si|se) [^:]{{3,40}}[:,]\s*)?(?:{_VERBS})(?:[\s-]up)?(?![\w-])", re.IGNORECASE)
+_TASK = re.compile(
+    rf"(?:(?:if|si|se) [^:]{{3,40}}[:,]\s*)?(?:{_VERBS})(?:[\s-]up)?(?![\w-])(?!\s[–—-]\s)", re.IGNORECASE
+)
 _HOLDS = re.compile(
     r"\b(?:write|schedule|hold|conduct|complete|publish|create|draft|file|plan|prepare|run|crear|criar|escribir|"
     r"escrever|elaborar|realizar|agendar|programar|publicar|completar)\b.{0,40}"
@@ -54,7 +56,9 @@ _WANTED = re.compile(
     re.IGNORECASE,
 )
 _HELD = re.compile(r"mortem|incident|retro|rca", re.IGNORECASE)
-_LEGAL = re.compile(r"gdpr|regulat|authorit|legal|breach|supervisory|hipaa|law\b", re.IGNORECASE)
+_LEGAL = re.compile(
+    r"gdpr|rgpd|lgpd|ccpa|nis2|cert-in|regulat|authorit|legal|breach|supervisory|hipaa|law\b", re.IGNORECASE
+)
 _BARE = timedelta(hours=12)  # `Timeline review (15 minutes)` is how long a point takes, `Review (48 hours)` a deadline
 _WITHIN = re.compile(
     r"\b(?:within|in the (?:first|next)|in under|no later than|em at[eé]|em|dentro de|dans les|(?:in|en)(?=\s+[<0-9])|"
@@ -195,11 +199,15 @@ def _lists_tasks(section: Section, part: Part) -> bool:
     titles = part.label or section.title
     if _NO_TASKS.search(titles):
         return False
-    return (
-        bool(_TASKS.search(titles))
-        if part.label
-        else bool(_ABOUT.search(section.title) or _TASKS.search(section.title))
-    )
+    if part.label:
+        return bool(_TASKS.search(titles))
+    return bool(_ABOUT.search(section.title) or _TASKS.search(section.title)) or _says_what_to_do(part)
+
+
+def _says_what_to_do(part: Part) -> bool:
+    """Whether every point of a part's lists, and there are several, begins with what to do."""
+    items = [item for block in part.blocks if isinstance(block, Items) for item in block.items]
+    return len(items) > 1 and all(_TASK.match(plain(item.text)) for item in items)
 
 
 def _prose(section: Section) -> Iterator[PostIncident]:
@@ -211,8 +219,9 @@ def _prose(section: Section) -> Iterator[PostIncident]:
 
 
 def _elsewhere(section: Section) -> Iterator[PostIncident]:
-    """The points of any other list that call for a postmortem by a deadline."""
-    if _NO_TASKS.search(section.title):
+    """The points of any other list that call for a postmortem by a deadline; what is reported to an authority has the
+    law's."""
+    if _NO_TASKS.search(section.title) or any(_LEGAL.search(title) for title in section.trail):
         return
     for item in _points(section):
         bare = plain(item.text)
@@ -224,7 +233,8 @@ def _elsewhere(section: Section) -> Iterator[PostIncident]:
 
 def _undated(section: Section) -> Iterator[PostIncident]:
     """The points that call for a postmortem at no stated time."""
-    for item in _points(section) if not _NO_TASKS.search(section.title) else ():
+    legal = any(_LEGAL.search(title) for title in section.trail)
+    for item in _points(section) if not legal and not _NO_TASKS.search(section.title) else ():
         if _HOLDS.search(plain(item.text)):
             yield PostIncident(_text(item), None, (), item.line)
 
@@ -240,6 +250,9 @@ def _tasks(title: str, part: Part) -> tuple[str, ...]:
     hours)`), only points that say what to do are tasks of their own."""
     items = _items(part)
     if not _MEETING.search(title):
+        return items
+    named = [bool(_TASK.match(item.partition(" — ")[2] or item.partition(" - ")[2])) for item in items]
+    if sum(named) * 2 >= len(items):  # `Timeline — Complete it`: each is named, and then said
         return items
     return tuple(item for item in items if _TASK.match(item))
 

@@ -27,7 +27,7 @@ _PROGRAMS = (
 )
 _INTERPRETERS = frozenset({"bash", "sh", "zsh", "ip"})  # commands only with something to run
 PROGRAMS = frozenset(_PROGRAMS.split())
-_SCRIPT = re.compile(r"(?:\./|~/|/[\w.-]+/)[\w./-]+")  # `/incident create` is said in a chat
+_SCRIPT = re.compile(r"(?:\./|~/|/[\w.-]+/)[\w./-]+|[\w-]+\.sh")  # `/incident create` is said in a chat
 _BEFORE = re.compile(r"^(?:\$\s+)?(?:[A-Z_][A-Z0-9_]*=\S*\s+)*")
 _FILE = re.compile(r"\S+\.(?:md|markdown|html?|pdf|txt)", re.IGNORECASE)
 

@@ -24,7 +24,9 @@ _TO = r"escalate to|notify|contact|\bwho\b|\brole\b|person|\bteam\b|responder|ow
 _WHEN = r"\bwhen\b|trigger|condition|criteria|\bafter\b|\btime|threshold|\bif\b|situation|unresolved"
 _RANK = re.compile(r"(?:l|level|tier|stage|step|line)?\s?-?[0-9]+\b\s*[-–—:.)]*\s*", re.IGNORECASE)
 _WHO = re.compile(
-    r"^(?:escalat\w*|escalate to|who to (?:page|notify|escalate)|escalation (?:contact|to|path|role))$", re.IGNORECASE
+    r"^(?:escalat\w*|escalate to|who to (?:page|notify|escalate|alert|call|contact|inform)|"
+    r"escalation (?:contact|to|path|role))$",
+    re.IGNORECASE,
 )
 _AFTER = re.compile(
     r"^(?:time ?frames?|timing|when|after|within|escalation (?:time|after)|escalate (?:after|within|when|in)|"

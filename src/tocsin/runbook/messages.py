@@ -21,7 +21,11 @@ _PROMISED = Wording("template", re.IGNORECASE)
 _NAMED = Wording(r"template|message|notification|announcement", re.IGNORECASE)
 _SENDS = re.compile(r"(?:post|send|announce|publish|share|notify|email)\b.{4,80}:$", re.IGNORECASE)
 _TELLS = re.compile(r"communicat|notif|announc|assemble|declare|\bpost\b|status|inform|\btell\b", re.IGNORECASE)
-_GENERIC = re.compile(r"(?:message |email )?(?:body|text|content|message)", re.IGNORECASE)
+_GENERIC = re.compile(
+    r"(?:message |email )?(?:body|text|content|message)|channels?|to|where|when|who|audience|recipients?|timing|"
+    r"subject",
+    re.IGNORECASE,
+)
 _QUOTED = re.compile(r"[\"“«](?P<said>[^\"“”«»]{20,})[\"”»]")
 _FORM = Wording(r"post-?\s?mortem|postmortem|incident report|review|\brca\b|root cause analysis", re.IGNORECASE)
 _PROSE = {"", "text", "txt", "markdown", "md", "plain", "plaintext"}

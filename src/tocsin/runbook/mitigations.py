@@ -14,7 +14,7 @@ _ABOUT = Wording(rf"{options.ABOUT.pattern}|immediate action|remediat|corrective
 _REFERENCE = Wording(r"reference|key commands|useful commands|escalat|contact", re.IGNORECASE)
 _ACTION = (
     r"^(?:(?:immediate |mitigation |recommended |containment |corrective |quick )?actions?|"
-    r"mitigations?|fix|option|remed\w*|solution|what to do)\b"
+    r"mitigations?|(?:immediate )?containment|fix|option|remed\w*|solution|what to do)\b"
 )
 
 

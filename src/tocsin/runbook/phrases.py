@@ -30,6 +30,7 @@ _FIRST = re.compile(r"\b(?:initial|first respon)", re.IGNORECASE)
 _HAS = re.compile(r"(?<=\w)\shas (?:up to |about )?[0-9]+\s?\w+ to (?:ack|respond|answer).*$", re.IGNORECASE)
 _PAIR = re.compile(r"(?P<time>[0-9]+\s?[a-z]+)\s*\((?P<level>[^()]*)\)", re.IGNORECASE)
 _CALENDAR = re.compile(r"\b(?:next|same) (?:business |working )?day|week|month|business|sprint", re.IGNORECASE)
+_STAND_IN = re.compile(r"(?:primary|secondary|tertiary|backup)", re.IGNORECASE)  # a rank once more, and nobody
 _METRIC = re.compile(r"%|latency|\brate\b|\bcpu\b", re.IGNORECASE)
 
 
@@ -89,7 +90,8 @@ def line_of(text: str, line: int, known: levels.Scale) -> Line | None:
             return rung_of(rest, line, severities, after=after, ranked=True)
         if RANK.fullmatch(label):
             severities, after = when(rest, known)
-            chosen = rest if roles.names_one(roles.named_in(rest)) else label
+            told = roles.named_in(rest)
+            chosen = rest if roles.names_one(told) and not _STAND_IN.fullmatch(told) else label
             return rung_of(
                 chosen, line, severities, after=_initial(rest, after), ranked=True, conditional=_states(rest)
             )

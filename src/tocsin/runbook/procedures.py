@@ -117,7 +117,7 @@ def _drafts(document: Document, said: list[Finding]) -> list[_Draft]:
             numbered.setdefault(home.line, []).append(section)
     drafts = []
     for line in sorted(homes):
-        known = _is_scenario(homes[line])
+        known = _is_scenario(homes[line]) or len(numbered.get(line, ())) > 2  # itself, and two parts at least
         gathered = [sheet for sheet in sheets.get(line, ()) if sheet.steps]
         if not gathered:
             listed = (steps.listed(section, said) for section in numbered.get(line, ()))
@@ -147,7 +147,7 @@ def _scenarios(document: Document) -> Iterator[tuple[Section, Section]]:
     """Each section with the one its fences belong to: itself, or the scenario it is a part of.
 
     A part has a name like `Diagnosis` and no number (numbered ones are phases of a process), and its parent at least
-    two such parts.
+    two such parts. One called `Steps` and no more always belongs to its parent.
     """
     parents = list(holders(document))
     named = Counter(
@@ -155,8 +155,8 @@ def _scenarios(document: Document) -> Iterator[tuple[Section, Section]]:
     )
     for section, parent in zip(document.sections, parents, strict=True):
         known = named[parent.line] >= 2 or _SCENARIO.match(parent.title)
-        rolled = _is_part(section) and parent.level >= 2 and known
-        yield section, parent if rolled else section
+        rolled = (_is_part(section) and known) or _is_unnamed(section)
+        yield section, parent if rolled and parent.level >= 2 else section
 
 
 def holders(document: Document) -> Iterator[Section]:
@@ -169,8 +169,16 @@ def holders(document: Document) -> Iterator[Section]:
 
 
 def _is_part(section: Section) -> bool:
-    words = without_parentheses(section.title).rstrip(":").casefold().replace("&", "and").split()
+    words = _words(section)
     return 0 < len(words) <= 4 and _PART_WORDS.issuperset(words) and not _GLUE.issuperset(words)
+
+
+def _is_unnamed(section: Section) -> bool:
+    return bool(_words(section)) and _GLUE.issuperset(_words(section))
+
+
+def _words(section: Section) -> list[str]:
+    return without_parentheses(section.title).rstrip(":").casefold().replace("&", "and").split()
 
 
 def _fences(blocks: tuple[Block, ...], part: Part, context: str = "") -> Iterator[tuple[Code, str]]:

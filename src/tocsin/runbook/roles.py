@@ -29,7 +29,7 @@ _TAIL = re.compile(
     re.IGNORECASE,
 )
 _ASIDE = re.compile(
-    r"\s*\((?=[^()]*(?:[0-9]\+?\s?(?:s|m|h|d|w)|\b(?:if|when|after|unresolved|initial|immediate|first|"
+    r"\s*\((?=[^()]*(?:[0-9]\+?[\s-]?(?:s|m|h|d|w)|\b(?:if|when|after|unresolved|initial|immediate|first|"
     r"sev|p[0-9]|only|all)\b))[^()]*\)",
     re.IGNORECASE,
 )

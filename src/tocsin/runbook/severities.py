@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from msgspec import structs
 
-from tocsin.runbook import answers, columns, durations, findings, levels
+from tocsin.runbook import answers, columns, durations, findings, levels, shorthand
 from tocsin.runbook.document import Document, Items, Paragraph, Section, Table
 from tocsin.runbook.model import Finding, Indicator, Severity
 from tocsin.runbook.wording import plain, without_parentheses
@@ -20,8 +20,6 @@ _ABOUT = re.compile(
 _ESCALATION = re.compile(r"escalat|escalon|escalada|эскалац|升级", re.IGNORECASE)
 _ASIDE = re.compile(r"\s*\([^()0-9]*\)\s*$")  # how one is told, in `15 min (page)`
 _ASIDE_TIME = re.compile(r"\((?P<time>[^()]*)\)\s*:?\s*$")
-_ARROW = re.compile(r"\s+(→|⇒|-+>|=+>)\s+")
-_DESCRIBED = "Description"
 _CAPTION = 6  # words of a line that stands for a heading
 _INDICATORS = re.compile(r"\bindicators?\b|\bcriteria\b|\bsigns?\b", re.IGNORECASE)
 
@@ -152,14 +150,18 @@ def _word(cell: str) -> str | None:
 
 
 def _level_column(table: Table) -> int | None:
-    """The column of the levels by its header: the first, or the second beside a column of numbers or pictures."""
+    """The column of the levels by its header: the first (which may have none over levels with
+    digits), or the second beside a column of numbers or pictures."""
     if len(table.header) < 2:
         return None
     bare = all(len(plain(row.cells[0])) <= 2 for row in table.rows) and not any(
         levels.leading(row.cells[0]) for row in table.rows
     )
     if not bare:
-        return 0 if re.search(columns.LEVEL, plain(table.header[0]).casefold()) else None
+        unnamed = not plain(table.header[0]) and all(
+            re.match(r"\D{1,10}[0-9]", plain(row.cells[0])) for row in table.rows
+        )
+        return 0 if unnamed or re.search(columns.LEVEL, plain(table.header[0]).casefold()) else None
     named = rf"{columns.LEVEL}|^(?:name|label|title)$"
     return 1 if re.search(named, plain(table.header[1]).casefold()) else None
 
@@ -261,7 +263,7 @@ def _in_bullets(document: Document) -> list[Severity]:
 
 def _points(block: Items) -> list[Severity]:
     """The levels that the points of a list open with, or that all of them lead to: `Everything is down -> **SEV1**`."""
-    if led := _led_to(block):
+    if led := shorthand.led_to(block):
         return led
     return [
         _bullet(
@@ -273,18 +275,6 @@ def _points(block: Items) -> list[Severity]:
         for item in block.items
         if (name := levels.leading(item.text))
     ]
-
-
-def _led_to(block: Items) -> list[Severity]:
-    """The levels of a list whose every point is a case, an arrow and the level it has; empty for any other list."""
-    found = []
-    for item in block.items:
-        case, arrow, told = _ARROW.split(plain(item.text), maxsplit=1) if _ARROW.search(item.text) else ("", "", "")
-        name = levels.leading(told) if arrow else None
-        if name is None or not re.search("[0-9]", name) or case.endswith("?"):
-            return []
-        found.append(_described(name, name, item.line, [f"{_DESCRIBED}: {case}"]))
-    return found if len({levels.key(level.name) for level in found}) == len(found) else []
 
 
 def _is_caption(text: str) -> bool:
@@ -391,4 +381,5 @@ _FORMS = (
     _in_any_list,
     _by_response,
     _in_bare_headings,
+    shorthand.in_one_line,
 )
