@@ -8,12 +8,15 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 from databases import MIGRATED, Databases, elsewhere
 from sqlalchemy import create_engine, make_url
 
+from tocsin.incident.events import Entry, Opened
+from tocsin.incident.fold import begin
 from tocsin.store.database import Store
 from tocsin.store.errors import StoreError, StoreUnavailable
 from tocsin.store.migrate import HEAD, current, upgrade, walk
@@ -227,3 +230,21 @@ def pump(source: socket.socket, target: socket.socket) -> None:
             target.sendall(data)
         except OSError:
             return
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [("zero \0 byte", "zero \u2400 byte"), ("\\\0", "\\\u2400"), ("\\u0000", "\\u0000"), ("é\u2028", "é\u2028")],
+)
+def test_a_set_of_rows_keeps_texts_as_they_are_but_for_nul(postgres_url: str, said: str, kept: str) -> None:
+    opened = Entry(
+        1, datetime(2026, 1, 5, tzinfo=UTC), said, Opened("Trouble", "SEV1", "said", "shop", "declared", "d")
+    )
+
+    def keep(tx: Tx) -> None:
+        tx.save(begin("id1", 1, opened), lambda: None, new=True)
+        tx.append("id1", [opened])
+
+    with closing(Store(postgres_url)) as store:
+        store.write(keep).result()
+        assert [entry.actor for entry in store.read(lambda tx: tx.timeline("id1"))] == [kept]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tocsin.engine.records import AlertRecord, WorkItem
 from tocsin.incident import events as e
 from tocsin.incident.alert import Alert, AlertStatus
@@ -123,6 +125,31 @@ def test_an_alert_told_alike_again_is_only_seen_again(store: Store) -> None:
 
     store.write(again).result()
     assert store.read(lambda tx: tx.alert("a")) == record("a", seen=later, summary="slower")
+
+
+@pytest.mark.parametrize(("later", "kept"), [(0.999, 0.0), (1.0, 1.0), (-0.5, -0.5)])
+def test_when_an_alert_was_last_seen_is_kept_to_the_second(store: Store, later: float, kept: float) -> None:
+    store.write(lambda tx: tx.put_alert(record("a"), new=True)).result()
+    again = record("a", seen=NOW + timedelta(seconds=later))
+
+    def seen_again(tx: Tx) -> None:
+        assert tx.alert("a") == record("a")
+        tx.put_alert(again, new=False)
+
+    store.write(seen_again).result()
+    assert store.read(lambda tx: tx.alert("a")) == record("a", seen=NOW + timedelta(seconds=kept))
+
+
+def test_an_alert_told_otherwise_within_the_second_is_kept_as_told(store: Store) -> None:
+    store.write(lambda tx: tx.put_alert(record("a"), new=True)).result()
+    other = record("a", seen=NOW + timedelta(milliseconds=1), summary="slower")
+
+    def told(tx: Tx) -> None:
+        assert tx.alert("a") == record("a")
+        tx.put_alert(other, new=False)
+
+    store.write(told).result()
+    assert store.read(lambda tx: tx.alert("a")) == other
 
 
 def test_messages_to_one_person_by_one_channel_are_taken_together(store: Store) -> None:
