@@ -54,6 +54,35 @@ async def test_a_refusal_says_whether_to_try_again(rig_of: type[Rig], permanent:
 
 
 @every_channel
+async def test_a_message_that_was_taken_without_a_word_may_have_arrived(rig_of: type[Rig]) -> None:
+    async with rig_of() as rig:
+        rig.vanish()
+        with pytest.raises(DeliveryError) as caught:
+            await rig.channel.deliver(message())
+        assert (caught.value.permanent, caught.value.uncertain) == (False, True)
+
+
+@pytest.mark.parametrize("rig_of", [rig for rig in RIGS if rig.__name__ != "ConsoleRig"], ids=lambda rig: rig.__name__)
+@pytest.mark.parametrize("permanent", [True, False])
+async def test_what_was_refused_did_not_arrive(rig_of: type[Rig], permanent: bool) -> None:
+    async with rig_of() as rig:
+        rig.refuse(permanent=permanent)
+        with pytest.raises(DeliveryError) as caught:
+            await rig.channel.deliver(message())
+        assert not caught.value.uncertain
+
+
+@pytest.mark.parametrize("rig_of", [rig for rig in RIGS if rig.__name__ != "ConsoleRig"], ids=lambda rig: rig.__name__)
+async def test_where_nobody_listens_nothing_arrived(rig_of: type[Rig]) -> None:
+    async with rig_of() as rig:
+        pass
+    with pytest.raises(DeliveryError) as caught:
+        await rig.channel.deliver(message())
+    assert (caught.value.permanent, caught.value.uncertain) == (False, False)
+    await rig.channel.close()
+
+
+@every_channel
 async def test_control_characters_and_direction_overrides_do_not_arrive(rig_of: type[Rig]) -> None:
     nasty = "\x1b[31mred\x1b[0m \x07bell \u202eesrever\u202c \x00 \ud800 end"
     async with rig_of() as rig:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import shutil
 import ssl
 import subprocess
@@ -120,6 +121,52 @@ async def test_nobody_listening_is_worth_another_try() -> None:
     with pytest.raises(DeliveryError) as caught:
         await Email(f"smtp://127.0.0.1:{port}", sender="t@example.com").deliver(message())
     assert not caught.value.permanent
+
+
+@pytest.mark.parametrize(("answers", "uncertain"), [(0, False), (1, False), (2, False), (3, False), (4, False),
+                                                    (5, True)], ids=str)  # fmt: skip
+async def test_a_connection_lost_before_the_text_is_certain_and_after_it_is_not(answers: int, uncertain: bool) -> None:
+    smtp = SmtpRecorder()
+    smtp.answers = answers
+    error = await failing(smtp)
+    assert (error.permanent, error.uncertain) == (False, uncertain)
+    assert len(smtp.mails) == uncertain
+
+
+async def test_a_connection_lost_within_the_text_may_have_been_taken() -> None:
+    smtp = SmtpRecorder()
+    smtp.leaves_at_text = True
+    error = await failing(smtp)
+    assert (error.permanent, error.uncertain) == (False, True)
+
+
+@pytest.mark.parametrize("reply", ["451 later", "554 no", "421 going"])
+async def test_a_text_that_was_refused_was_not_taken(reply: str) -> None:
+    smtp = SmtpRecorder()
+    smtp.on_data = reply
+    assert not (await failing(smtp)).uncertain
+
+
+async def test_a_stalled_conversation_ends_with_who_waited_for_it() -> None:
+    stalled, over = asyncio.Event(), asyncio.Event()
+
+    async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        stalled.set()
+        assert await reader.read() == b""  # comes back when the other side has hung up
+        writer.close()
+        await writer.wait_closed()
+        over.set()
+
+    server = await asyncio.start_server(stall, "127.0.0.1", 0)
+    channel = Email(f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}", sender="t@example.com", timeout=3600)
+    waiting = asyncio.create_task(channel.deliver(message()))
+    await stalled.wait()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await over.wait()
+    await channel.close()
+    server.close()
+    await server.wait_closed()
 
 
 async def test_user_and_password_sign_in() -> None:

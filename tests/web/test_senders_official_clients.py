@@ -27,7 +27,7 @@ def house(tmp_path: Path, empty_database: Path) -> Iterator[Served]:
 
 def shown(house: Served) -> dict[str, Any]:
     token = house.site.token(Role.VIEWER, "Eve")
-    answer = httpx.get(f"{house.url}/api/v1/incidents/1", headers={"Authorization": f"Bearer {token}"})
+    answer = httpx.get(f"{house.url}/api/v1/incidents/1", headers={"Authorization": f"Bearer {token}"}, timeout=60)
     found: dict[str, Any] = answer.json()
     return found
 

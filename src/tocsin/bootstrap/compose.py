@@ -8,9 +8,10 @@ import sys
 from functools import cache, partial
 
 import httpx
+from msgspec.structs import replace
 
 from tocsin import __version__
-from tocsin.bootstrap.diagnosis import Examined, diagnosing, witness
+from tocsin.bootstrap.diagnosis import Examined, affected, diagnosing, witness
 from tocsin.bootstrap.edition import keep, read_edition, read_others
 from tocsin.bootstrap.hands import RunnerWatch, dispatching, hands
 from tocsin.bootstrap.house import House
@@ -65,7 +66,11 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
     dispatch = dispatching(settings, core)
     runner, cluster = hands(settings, dispatch, clock=clock, prometheus=prometheus)
     seen = witness(settings, edition.reading.runbook.environment, prometheus=prometheus, now=clock.now)
-    desk = Desk(core, runner, triage(settings), cluster=Examined(cluster, seen) if seen else cluster)
+    troubles: dict[str, str] = {}
+    on_trouble = partial(_note, troubles)
+    measured = affected(settings, prometheus=prometheus, now=clock.now, on_trouble=on_trouble)
+    judging = replace(triage(settings), impact_of=measured.of) if measured else triage(settings)
+    desk = Desk(core, runner, judging, cluster=Examined(cluster, seen) if seen else cluster)
     engine = Engine(
         core,
         Sender(core, channels, signer, owner=owner),
@@ -86,10 +91,10 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
         alert_token=settings.sources.alerts.token.get_secret_value() if settings.sources.alerts.token else None,
         dispatch=dispatch,
         others=others,
+        troubles=troubles,
     )
     for each in (edition, *others.values()):
         keep(store, each, clock.now())
-    on_trouble = partial(_note, house.troubles)
     house.spooled = spooled(settings, desk, on_trouble)
     sources = watchers(
         settings,
@@ -100,6 +105,8 @@ def compose(settings: Settings, *, store: Store, clock: Clock | None = None) -> 
         on_trouble=on_trouble,
         hearing=house.hearing,
     )
+    if measured is not None:
+        sources.append(measured.run)
     if dispatch is not None:
         sources.append(RunnerWatch(dispatch, house.troubles).run)
     house.diagnosing = diagnosing(settings, desk, seen) if seen else None

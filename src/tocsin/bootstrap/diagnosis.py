@@ -17,6 +17,7 @@ from tocsin.diagnosis.facts import Facts, Subject
 from tocsin.engine.desk import Desk
 from tocsin.engine.diagnosing import Diagnosing, Settled
 from tocsin.engine.ports import Choices, Cluster
+from tocsin.evidence.affected import Affected, OnTrouble
 from tocsin.evidence.gathering import Gathering
 from tocsin.evidence.prometheus import Prometheus
 from tocsin.incident.mitigations import Footing
@@ -42,11 +43,25 @@ def witness(
     return gathering(settings, environment, prometheus=prometheus, now=now)
 
 
+def affected(
+    settings: Settings, *, prometheus: Prometheus | None, now: Callable[[], datetime], on_trouble: OnTrouble
+) -> Affected | None:
+    """What measures the share of users affected; None where no query for it is set."""
+    common = settings.evidence.prometheus.affected
+    queries = {name: s.affected for name, s in settings.services.items() if s.affected} | (
+        {"": common} if common else {}
+    )
+    if prometheus is None or not settings.evidence.enabled or not queries:
+        return None
+    return Affected(prometheus.query, queries, now=now, on_trouble=on_trouble)
+
+
 def diagnosing(settings: Settings, desk: Desk, found: Gathering) -> Diagnosing:
     """The worker that answers open questions from what `found` gathers."""
     about = Settled(
-        lambda service, alerts: subject(settings, service, alerts), act, limits(settings), settings.evidence.every
-    )
+        lambda service, alerts: subject(settings, service, alerts), act, limits(settings), settings.evidence.every,
+        desk.triage.impact_of,
+    )  # fmt: skip
     return Diagnosing(desk, found, about)
 
 

@@ -34,7 +34,8 @@ class Console:
             except ValueError as exc:
                 raise DeliveryError(f"{self.name}: the stream is closed", permanent=True) from exc
             except OSError as exc:
-                raise DeliveryError(f"{self.name}: {exc.strerror or exc}") from exc
+                # some of it may have been read before the stream failed
+                raise DeliveryError(f"{self.name}: {exc.strerror or exc}", uncertain=True) from exc
 
     async def close(self) -> None:
         return

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, getaddresses
+from functools import partial
 from html import escape
 
-from tocsin.channels.smtp import hand_over, smtp_server
+from tocsin.channels.smtp import Conversation, hand_over, smtp_server
 from tocsin.channels.text import one_line
 from tocsin.channels.wording import headline, said
 from tocsin.engine.ports import DeliveryError, Message
 
 TIMEOUT = 15.0
+THREADS = 16
+"""As many as a channel has hands, and of our own: a server that stalls keeps nobody else's work waiting."""
 _BUTTON = "background:#b91c1c;color:#fff;padding:12px 24px;border-radius:6px;text-decoration:none;font-weight:bold"
 
 
@@ -43,6 +47,7 @@ class Email:
         self._sender = address(sender, what="from")
         self._team = address(team, what="to") if team else None
         self._timeout = timeout
+        self._threads: ThreadPoolExecutor | None = None
 
     def __repr__(self) -> str:
         return f"Email({self._server!r}, sender={self._sender.addr_spec!r})"
@@ -52,11 +57,21 @@ class Email:
 
     async def deliver(self, message: Message) -> None:
         mail = composed(message, sender=self._sender, to=self._addressee(message), at=datetime.now(UTC))
-        helo = _domain(self._sender)
-        await asyncio.to_thread(hand_over, self._server, mail, helo=helo, timeout=self._timeout)
+        talk = Conversation()
+        job = partial(
+            hand_over, self._server, mail, helo=_domain(self._sender), timeout=self._timeout, talk=talk
+        )  # fmt: skip
+        try:
+            self._threads = self._threads or ThreadPoolExecutor(THREADS, thread_name_prefix=f"tocsin-{self.name}")
+            await asyncio.get_running_loop().run_in_executor(self._threads, job)
+        except asyncio.CancelledError:
+            talk.cut()  # else the thread would wait on, for a server that answers now and then
+            raise
 
     async def close(self) -> None:
-        return
+        threads, self._threads = self._threads, None
+        if threads is not None:
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _addressee(self, message: Message) -> Address:
         if message.to is None:

@@ -19,6 +19,18 @@ LONGEST_WAIT = 3600.0
 ANSWER_LIMIT = 2048
 REASON_LIMIT = 200
 WORTH_ANOTHER_TRY = frozenset({408, 425, 429})
+GATEWAYS = frozenset({502, 504})
+"""A gateway handed the request on and had no usable answer (RFC 9110 15.6.3, 15.6.5): it may have been taken."""
+
+
+class _Way:
+    """How far a request came, as httpcore tells it (its documentation, "trace")."""
+
+    def __init__(self) -> None:
+        self.sent = False
+
+    async def trace(self, name: str, info: Mapping[str, object]) -> None:
+        self.sent = self.sent or name.endswith(".send_request_headers.started")
 
 
 class Poster:
@@ -38,25 +50,27 @@ class Poster:
         return f"Poster({self._url.host})"
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> None:
-        """Returns once the other side answered 2xx; raises DeliveryError."""
+        """Returns once the other side answered 2xx; raises DeliveryError, uncertain once the request was on its way."""
+        way = _Way()
+        self._client = self._client or quiet_client(self._timeout)
         try:
             async with asyncio.timeout(self._timeout):
-                await self._send(body, headers)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
-            raise DeliveryError(f"{self._what}: {self._short(exc)}") from exc  # nothing was sent yet
+                await self._send(self._client, body, headers, way)
         except (TimeoutError, httpx.TimeoutException) as exc:
-            raise DeliveryError(f"{self._what}: no answer within {self._timeout:g} s", uncertain=True) from exc
+            reason = f"{self._what}: no answer within {self._timeout:g} s"
+            raise DeliveryError(reason, uncertain=way.sent) from exc
         except httpx.HTTPError as exc:
-            raise DeliveryError(f"{self._what}: {self._short(exc)}", uncertain=True) from exc
+            raise DeliveryError(f"{self._what}: {self._short(exc)}", uncertain=way.sent) from exc
 
     async def close(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
 
-    async def _send(self, body: bytes, headers: Mapping[str, str]) -> None:
-        self._client = self._client or quiet_client(self._timeout)
-        async with self._client.stream("POST", self._url, content=body, headers=dict(headers)) as response:
+    async def _send(self, client: httpx.AsyncClient, body: bytes, headers: Mapping[str, str], way: _Way) -> None:
+        async with client.stream(
+            "POST", self._url, content=body, headers=dict(headers), extensions={"trace": way.trace}
+        ) as response:
             if not response.is_success:
                 raise self._refusal(response, await _beginning(response))
 
@@ -66,9 +80,8 @@ class Poster:
         if 300 <= status < 400:
             return DeliveryError(f"{reason}; redirects are not followed, set the final URL", permanent=True)
         if status in WORTH_ANOTHER_TRY or status >= 500:
-            return DeliveryError(
-                reason, retry_after=retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
-            )
+            wait = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+            return DeliveryError(reason, retry_after=wait, uncertain=status in GATEWAYS)
         return DeliveryError(reason, permanent=True)
 
     def _short(self, exc: httpx.HTTPError) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
 from contextlib import suppress
 from email.message import EmailMessage
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from msgspec import Struct
@@ -15,6 +17,8 @@ from tocsin.channels.text import one_line
 from tocsin.engine.ports import DeliveryError
 
 PORTS = {"smtp": 25, "smtps": 465}
+GO_ON = 354
+"""The answer to DATA: start mail input (RFC 5321 4.2.3)."""
 REASON_LIMIT = 200
 
 
@@ -67,15 +71,41 @@ def _refused(parts: SplitResult) -> frozenset[str]:
     return frozenset(name for name, _ in given)
 
 
-def hand_over(server: SmtpServer, mail: EmailMessage, *, helo: str, timeout: float) -> None:
+class Conversation:
+    """How far it came: `said` is whether the whole mail may be with the server, whose answer has not come yet; `over`
+    whether nobody waits for it any more."""
+
+    def __init__(self) -> None:
+        self.said = False
+        self._client: _Plain | None = None
+        self.over = False
+
+    def begin(self, client: _Plain) -> None:
+        """It is `client` who talks."""
+        self._client = client
+
+    def cut(self) -> None:
+        """Ends it from another thread: whoever waits for the server stops waiting."""
+        self.over = True
+        sock = self._client.sock if self._client is not None else None
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+
+def hand_over(
+    server: SmtpServer, mail: EmailMessage, *, helo: str, timeout: float, talk: Conversation | None = None
+) -> None:  # fmt: skip
     """Returns once the server has taken the mail; raises DeliveryError. Blocks: call it in a thread.
 
-    Answers 5xx are permanent, 4xx (greylisting) and the network are worth another try (RFC 5321 4.2.1). What goes wrong
-    after the mail was taken is not told, so that it is not sent twice. `helo` is the name to say hello with: ours
-    would have to be asked of the DNS, which may be what is down.
+    Answers 5xx are permanent, 4xx (greylisting) and the network are worth another try (RFC 5321 4.2.1). A connection
+    lost once the text of the mail goes out leaves the outcome unknown (4.5.3.2.6: the server may have taken it).
+    What goes wrong after the mail was taken is not told, so that it is not sent twice. `helo` is the name to say hello
+    with: ours would have to be asked of the DNS, which may be what is down.
     """
+    talk = talk or Conversation()
     try:
-        client = _connected(server, helo, timeout)
+        client = _connected(server, helo, timeout, talk)
         try:
             _introduced(client, server)
             client.send_message(mail)
@@ -90,13 +120,34 @@ def hand_over(server: SmtpServer, mail: EmailMessage, *, helo: str, timeout: flo
         raise DeliveryError(f"email: {one_line(str(exc), limit=REASON_LIMIT)}", permanent=True) from exc
     except (smtplib.SMTPException, OSError) as exc:
         reason = one_line(str(exc) or type(exc).__name__, limit=REASON_LIMIT)
-        raise DeliveryError(f"email: {server.host}: {reason}") from exc
+        raise DeliveryError(f"email: {server.host}: {reason}", uncertain=talk.said) from exc
 
 
-def _connected(server: SmtpServer, helo: str, timeout: float) -> smtplib.SMTP:
+class _Plain(smtplib.SMTP):
+    """Marks when the text of the mail goes out. The server's answer to DATA itself is 354: nothing was said before."""
+
+    def __init__(self, talk: Conversation, *args: Any, **named: Any) -> None:
+        self.talk = talk
+        talk.begin(self)
+        super().__init__(*args, **named)
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.talk.over:
+            self.close()
+            raise smtplib.SMTPServerDisconnected("nobody waits for it any more")
+        code, said = super().getreply()
+        self.talk.said = code == GO_ON
+        return code, said
+
+
+class _Tls(_Plain, smtplib.SMTP_SSL):
+    """The same, over TLS from the beginning."""
+
+
+def _connected(server: SmtpServer, helo: str, timeout: float, talk: Conversation) -> _Plain:
     if server.implicit_tls:
-        return smtplib.SMTP_SSL(server.host, server.port, helo, timeout=timeout, context=_tls(server))
-    return smtplib.SMTP(server.host, server.port, helo, timeout=timeout)
+        return _Tls(talk, server.host, server.port, helo, timeout=timeout, context=_tls(server))
+    return _Plain(talk, server.host, server.port, helo, timeout=timeout)
 
 
 def _introduced(client: smtplib.SMTP, server: SmtpServer) -> None:

@@ -33,11 +33,13 @@ class Kubernetes(Table):
 
 
 class Series(Table):
-    """Which metrics count requests and measure latency, where they have names of their own."""
+    """Which metrics count requests and measure latency, where they have names of their own. `affected` is a query that
+    gives the share of users affected, 0 to 1, by the label `service` if it can."""
 
     requests: Name | None = None
     status: Name | None = None
     latency: Name | None = None
+    affected: Name | None = None
     every: PositiveDuration | None = None
 
 

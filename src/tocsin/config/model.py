@@ -44,12 +44,14 @@ def _match(value: Mapping[str, str]) -> Mapping[str, str]:
 
 
 class Service(Table):
-    """What an alert is about: it matches when every label of `match` is there with that value."""
+    """What an alert is about: it matches when every label of `match` is there with that value. `affected` is a query
+    that gives the share of its users affected, 0 to 1."""
 
     match: Annotated[Mapping[Name, str], AfterValidator(_match)]
     namespace: Name | None = None
     workload: Name | None = None
     health: HttpUrl | None = None
+    affected: Name | None = None
 
 
 class OtherRunbook(Table):

@@ -29,6 +29,8 @@ _DOWN = re.compile(
 )
 _MORE = (">", ">=", "≥", "over", "more than", "above", "at least")
 NEARLY_ALL = 0.95
+FEW = LIMITS.error_share
+"""Fewer are always affected, so that "less than half of them" is said of no such share."""
 MARGIN = 0.1
 """Shares this near to the one asked for are not told apart."""
 
@@ -51,23 +53,45 @@ def answered(text: str, facts: Facts, limits: Limits = LIMITS) -> Verdict | None
     """What measurements say of an indicator; None for one that they cannot speak of."""
     if _DOWN.search(text):
         return _down(facts)
+    asked = _asked(text)
+    return _affected(facts, asked[0], more=asked[1]) if asked else None
+
+
+def by_share(text: str, share: float, said: str) -> Verdict | None:
+    """What a share of users, `said` in words, makes of an indicator; None for one that speaks of no share."""
+    asked = None if _DOWN.search(text) else _asked(text)
+    return _compared(share, said, asked[0], more=asked[1]) if asked else None
+
+
+def measurable(runbook: Runbook) -> bool:
+    """Whether measurements can speak of any indicator."""
+    return any(_DOWN.search(i.text) or _asked(i.text) for i in runbook.indicators)
+
+
+def _asked(text: str) -> tuple[float, bool] | None:
+    """The share that an indicator speaks of, and whether it means more than that; None when it speaks of none."""
     if _ALL.search(text):
-        return _affected(facts, NEARLY_ALL, more=True)
+        return NEARLY_ALL, True
     match = _SHARE.search(text)
-    if match is None:
-        return None
-    wanted = int(match["share"]) / 100
-    return _affected(facts, wanted, more=match["sign"].casefold() in _MORE) if 0 < wanted <= 1 else None
+    wanted = int(match["share"]) / 100 if match else 0
+    return (wanted, match["sign"].casefold() in _MORE) if match and 0 < wanted <= 1 else None
 
 
 def _affected(facts: Facts, wanted: float, *, more: bool) -> Verdict:
-    """Whether the failing share is above (or below) the wanted one, by a margin."""
+    """Whether the share of users, or of failing requests where that is not asked for, is above or below by a margin."""
+    if facts.affected is not None:
+        return _compared(*facts.affected, wanted, more=more)
     share = curves.lately(curves.share(scope.series(facts)))
     if facts.series.trouble or share is None:
         return unknown("the share of failing requests is not known", settle=(facts.series.trouble or "a measurement",))
-    said = f"{share:.0%} of the requests fail"
+    return _compared(share, f"{share:.0%} of the requests fail", wanted, more=more)
+
+
+def _compared(share: float, said: str, wanted: float, *, more: bool) -> Verdict:
     if not more:
-        inside, outside = 0 < share < wanted - MARGIN, share > wanted + MARGIN
+        if share < FEW:
+            return unknown(f"{said}: no more than on any day", settle=("people",))
+        inside, outside = share < wanted - MARGIN, share > wanted + MARGIN
     else:
         inside, outside = share > min(wanted + MARGIN, NEARLY_ALL), share < wanted - MARGIN
     return yes(said) if inside else no(said) if outside else unknown(f"{said}: near the limit", settle=("people",))

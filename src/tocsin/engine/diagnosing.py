@@ -14,11 +14,13 @@ from typing import Protocol
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tocsin.diagnosis import preflight, symptoms
 from tocsin.diagnosis.deciders import answer
 from tocsin.diagnosis.facts import Facts, Subject, troubles
-from tocsin.diagnosis.indicators import Suggested, suggested
+from tocsin.diagnosis.impact import Impact
+from tocsin.diagnosis.indicators import Suggested, measurable, suggested
 from tocsin.diagnosis.questions import bind
 from tocsin.diagnosis.verdict import Limits, Verdict, told
 from tocsin.diagnosis.walk import NO, UNKNOWN, YES, walk
@@ -67,6 +69,7 @@ class Settled(Struct, frozen=True):
     act: Callable[[str, dict[str, str]], preflight.Act | None]
     limits: Limits
     every: timedelta
+    impact_of: Callable[[str], Impact | None] = lambda service: None
 
 
 class Diagnosing:
@@ -119,7 +122,13 @@ class Diagnosing:
         return self._settled.every if young < FRESH else SELDOM if young < OLD else RARELY
 
     def _wanted(self, incident: Incident) -> bool:
-        return self.awaited(incident) is not None or bool(self._watched(incident))
+        return self.awaited(incident) is not None or bool(self._watched(incident)) or self._weighs(incident)
+
+    def _weighs(self, incident: Incident) -> bool:
+        """Whether measurements may still say how bad it is: while it is young, or nothing was looked at yet."""
+        alive = incident.status in (Status.OPEN, Status.ACKNOWLEDGED, Status.MITIGATING)
+        young = self._desk.now() - incident.opened_at < OLD or incident.id not in self.indicators
+        return alive and young and measurable(self._desk.policy_of(incident).runbook)
 
     def awaited(self, incident: Incident) -> Question | None:
         """The open question that may still be answered from facts; None when a person has, or when none can be."""
@@ -152,6 +161,8 @@ class Diagnosing:
         subject = self._settled.subject(incident.service, alerts)
         reported = min([a.starts_at for a in alerts if a.starts_at] + [incident.opened_at])
         facts = await self._witness.facts(subject, reported_at=reported)
+        impact = self._settled.impact_of(incident.service)
+        facts = replace(facts, affected=(impact.share, impact.said)) if impact else facts
         self._say_missing(incident, facts)
         runbook = self._desk.policy_of(incident).runbook
         self.indicators[incident.id] = suggested(runbook, facts, self._settled.limits)

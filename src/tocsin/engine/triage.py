@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
+from tocsin.diagnosis.impact import Impact, of_impact, to_begin_with
 from tocsin.engine.storage import Transaction
 from tocsin.incident.alert import Alert, AlertStatus
 from tocsin.incident.matchers import Matchers, match_all
@@ -68,6 +69,10 @@ class Inhibition(Struct, frozen=True):
         return same and self.is_source(source)
 
 
+def _nobody_measures(service: str) -> None:
+    """What is known of a service's users where nobody asks."""
+
+
 class Triage(Struct, frozen=True):
     """The rules of the settings, each kind in the order written."""
 
@@ -75,6 +80,8 @@ class Triage(Struct, frozen=True):
     routes: tuple[Route, ...] = ()
     windows: tuple[Window, ...] = ()
     inhibitions: tuple[Inhibition, ...] = ()
+    impact_of: Callable[[str], Impact | None] = _nobody_measures
+    """The share of a service's users affected, as it was measured last; never waits for it."""
 
     def route_of(self, alert: Alert) -> Route | None:
         """The first route that matches."""
@@ -98,13 +105,17 @@ class Triage(Struct, frozen=True):
     def severity_of(self, alert: Alert, policy: Policy) -> tuple[str, str] | None:
         """The level that its incident begins with and why; None for what is no incident."""
         route = self.route_of(alert)
-        if route is None:
-            return policy.severity_for(alert.labels)
-        if not route.incident:
+        if route is not None and not route.incident:
             return None
-        if policy.runbook.severity(route.severity) is not None:
-            return route.severity, f"[[routes]] entry {route.number}"
-        return policy.severity_for(alert.labels)
+        routed = route is not None and policy.runbook.severity(route.severity) is not None
+        label = policy.severity_for(alert.labels)
+        if route is not None and routed:
+            label = route.severity, f"[[routes]] entry {route.number}"
+        impact = self.impact_of(self.service_of(alert)) if label else None
+        if label is None or impact is None:
+            return label
+        told = routed or bool(alert.labels.get("severity"))
+        return to_begin_with(label, told, of_impact(policy.runbook, impact))
 
     def held(self, tx: Transaction, alert: Alert, now: datetime) -> str:
         """What keeps a firing alert from being an incident now, as `Alert.held` says it; empty for nothing."""

@@ -157,6 +157,14 @@ class CheckJson(TypedDict):
     said: str
 
 
+class WeighedJson(TypedDict):
+    """What measurements make of the severity by the runbook's indicators; `severity` null is unknown, `reason` why."""
+
+    severity: str | None
+    indicator: str | None
+    reason: str
+
+
 class IndicatorJson(TypedDict):
     """An indicator of the runbook as measurements answer it: a suggestion."""
 
@@ -407,6 +415,7 @@ class IncidentJson(IncidentBriefJson):
     public: PublicJson
     version: int
     indicators: list[IndicatorJson]
+    severity_suggestion: WeighedJson | None
 
 
 class IncidentAnswer(RootModel[IncidentJson]):

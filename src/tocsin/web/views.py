@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from tocsin.diagnosis.impact import Weighed, weighed
 from tocsin.diagnosis.indicators import Suggested
 from tocsin.diagnosis.walk import Position
 from tocsin.engine.asking import Asked
@@ -63,6 +64,12 @@ def brief(incident: Incident, policy: Policy, now: datetime) -> s.IncidentBriefJ
     }
 
 
+def _weighed(found: Weighed | None) -> s.WeighedJson | None:
+    if found is None:
+        return None
+    return {"severity": found.severity or None, "indicator": found.indicator or None, "reason": found.reason}
+
+
 def whole(
     incident: Incident,
     policy: Policy,
@@ -94,6 +101,7 @@ def whole(
             {"severity": i.severity, "text": i.text, "answer": i.verdict.answer, "reason": i.verdict.reason}
             for i in indicators
         ],
+        "severity_suggestion": _weighed(weighed(policy.runbook, indicators)),
         "pages": pages(incident),
         "runs": [run_brief(r) for r in incident.runs],
         "approvals": [approval(a) for a in incident.approvals],

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from tocsin.diagnosis.impact import Weighed, weighed
 from tocsin.diagnosis.indicators import Suggested
 from tocsin.diagnosis.walk import Position
 from tocsin.engine.records import AlertRecord
@@ -105,6 +106,11 @@ class Known:
     missing: tuple[str, ...]
     awaited: bool = False
     indicators: Sequence[Suggested] = ()
+
+    @property
+    def weighed(self) -> Weighed | None:
+        """What measurements make of the severity; None when they cannot speak of it, or nothing was looked at yet."""
+        return weighed(self.policy.runbook, self.indicators)
 
 
 class Room:
