@@ -7,7 +7,10 @@ finding still stands, or which brings an error, is left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -21,7 +24,10 @@ _TERMINAL = re.compile(r"(?P<before>\bexec\b[^|;&]*?)\s(?:-it|-ti|-i -t|-t -i)(?
 _PROMPT = re.compile(r"(?P<indent>\s*)\$ ")
 _ESCAPED = re.compile(r"\s*(?:\\`){3}\s*\w*\s*")
 _PASSES = 5  # a mended table may show a cut command, a mended fence a prompt
-_MOST = 100  # mends tried one by one, each at the cost of a reading; a document with more is mended by running again
+_READ = 3_000_000  # characters read to tell good mends from bad; a document with more is mended by running again
+
+
+_Mend: TypeAlias = tuple[Finding, int]  # with the line where it would stand in the mended text
 
 
 class Mended(Struct, frozen=True):
@@ -31,41 +37,67 @@ class Mended(Struct, frozen=True):
     mended: tuple[Finding, ...]
 
 
+class _State(Struct, frozen=True):
+    """A text with what it reads as."""
+
+    text: str
+    reading: Reading
+
+
 def mend(text: str, *, file: str) -> Mended:
     """The text with everything mended that can be; the same text and no finding when nothing can."""
+    state = _State(text, read(text, file=file))
     gone: list[Finding] = []
     for _ in range(_PASSES):
-        before = read(text, file=file)
-        text, mended = _all_at_once(text, before) or _one_by_one(text, before)
+        state, mended = _pass(state)
         gone += mended
         if not mended:
             break
-    return Mended(text, tuple(sorted(gone, key=lambda found: (found.line, found.column))))
+    return Mended(state.text, tuple(sorted(gone, key=lambda found: (found.line, found.column))))
 
 
-def _all_at_once(text: str, before: Reading) -> tuple[str, list[Finding]] | None:
-    """Every mend of one pass, when all of them did what they should; None when one did not."""
-    found = _mendable(before)
-    changed, mended = text, []
-    for one in found:
-        rewritten = _changed(changed, one)
-        if rewritten is not None and rewritten != changed:
-            changed = rewritten
-            mended.append(one)
-    after = read(changed, file=before.runbook.file)
-    whole = all(_count(after, code) <= _count(before, code) - _among(mended, code) for code in {f.code for f in mended})
-    return (changed, mended) if whole and len(after.errors) <= len(before.errors) else None
+def _pass(state: _State) -> tuple[_State, list[Finding]]:
+    """Every mend of one pass that did what it should: all of them, else all but those whose finding still stands, else
+    those that are found by halves."""
+    found = _mendable(state.reading)
+    after, mended = _tried(state, found)
+    standing = {(one.code, one.line) for one in after.reading.findings}
+    good = [one for one, line in mended if (one.code, line) not in standing]
+    if not _holds(state, after, mended) and len(good) < len(mended):
+        after, mended = _tried(state, good)
+    if _holds(state, after, mended):
+        return after, [one for one, _ in mended]
+    return _by_halves(state, found, most=_READ // max(1, len(state.text)))
 
 
-def _one_by_one(text: str, before: Reading) -> tuple[str, list[Finding]]:
-    mended = []
-    for one in _mendable(before)[:_MOST]:
-        changed = _changed(text, one)
-        after = read(changed, file=before.runbook.file) if changed is not None and changed != text else before
-        if changed is not None and _count(after, one.code) < _count(before, one.code) and not _worse(before, after):
-            text, before = changed, after
-            mended.append(one)
-    return text, mended
+def _by_halves(state: _State, found: list[Finding], *, most: int) -> tuple[_State, list[Finding]]:
+    """The mends that did what they should, found with at most so many readings: what fails is tried in halves."""
+    pending, kept = [found], list[Finding]()
+    while pending and most > 0:
+        some = pending.pop()
+        after, mended = _tried(state, some)
+        most -= bool(mended)
+        if _holds(state, after, mended):
+            state, kept = after, [*kept, *(one for one, _ in mended)]
+        elif len(some) > 1:
+            pending += [some[len(some) // 2 :], some[: len(some) // 2]]
+    return state, kept
+
+
+def _tried(state: _State, found: list[Finding]) -> tuple[_State, list[_Mend]]:
+    changed, mended = _changed(state.text, found)
+    return (_State(changed, read(changed, file=state.reading.runbook.file)) if mended else state), mended
+
+
+def _holds(before: _State, after: _State, mended: list[_Mend]) -> bool:
+    """Whether the findings of those mends are gone, and no error came."""
+    gone = Counter(one.code for one, _ in mended)
+    fewer = all(_count(after, code) <= _count(before, code) - gone[code] for code in gone)
+    return fewer and len(after.reading.errors) <= len(before.reading.errors)
+
+
+def _count(state: _State, code: str) -> int:
+    return sum(one.code == code for one in state.reading.findings)
 
 
 def _mendable(reading: Reading) -> list[Finding]:
@@ -74,33 +106,23 @@ def _mendable(reading: Reading) -> list[Finding]:
     return sorted(listed, key=lambda found: (found.code == findings.NO_ENVIRONMENT.code, -found.line))
 
 
-def _count(reading: Reading, code: str) -> int:
-    return _among(reading.findings, code)
-
-
-def _among(found: Iterable[Finding], code: str) -> int:
-    return sum(one.code == code for one in found)
-
-
-def _worse(before: Reading, after: Reading) -> bool:
-    return len(after.errors) > len(before.errors)
-
-
-def _changed(text: str, found: Finding) -> str | None:
-    """The text with that finding's lines rewritten; None when they are not as the finding says."""
+def _changed(text: str, found: list[Finding]) -> tuple[str, list[_Mend]]:
+    """The text with the lines of those findings rewritten, and the mends that rewrote any."""
     lines = text.split("\n")
     ending = "\r" if lines[0].endswith("\r") else ""
     bare = [line.removesuffix("\r") for line in lines]
-    edits = dict(_MENDS[found.code](bare, found))
-    if not edits:
-        return None
-    rows = [row for at, line in enumerate(lines) for row in _rows(line, edits.get(at), ending)]
-    return "\n".join(rows)
-
-
-def _rows(line: str, edit: str | None, ending: str) -> list[str]:
-    """The line, or what stands in its place: an edit may be of several lines."""
-    return [line] if edit is None else [row + (ending if line.endswith("\r") else "") for row in edit.split("\n")]
+    mended: list[Finding] = []
+    added: list[int] = []
+    for one in found:
+        edits = {at: edit for at, edit in _MENDS[one.code](bare, one) if edit != bare[at]}
+        for at, edit in sorted(edits.items(), reverse=True):
+            rows = edit.split("\n")
+            lines[at : at + 1] = [row + (ending if lines[at].endswith("\r") else "") for row in rows]
+            bare[at : at + 1] = rows
+            added += [at + 1] * (len(rows) - 1)
+        mended += [one] if edits else []
+    added.sort()
+    return "\n".join(lines), [(one, one.line + bisect_left(added, one.line)) for one in mended]
 
 
 def _dashes(lines: list[str], found: Finding) -> Iterator[tuple[int, str]]:
@@ -129,13 +151,15 @@ def _escapes(lines: list[str], found: Finding) -> Iterator[tuple[int, str]]:
 def _prompts(lines: list[str], found: Finding) -> Iterator[tuple[int, str]]:
     """The commands of the fence without `$ `; a fence with lines that carry none may show output, and stays."""
     at = found.line - 1
+    edits = []
     while at < len(lines) and not _FENCE.match(lines[at]):
         match = _PROMPT.match(lines[at])
         if match:
-            yield at, match["indent"] + lines[at][match.end() :]
+            edits.append((at, match["indent"] + lines[at][match.end() :]))
         elif lines[at].strip() and not lines[at].lstrip().startswith("#") and not lines[at - 1].endswith("\\"):
             return
         at += 1
+    yield from edits
 
 
 def _terminal(lines: list[str], found: Finding) -> Iterator[tuple[int, str]]:
