@@ -9,6 +9,7 @@ import pytest
 from engines import ANA, BEN, HOLDERS, PEOPLE, Plant, World, alert, e, paged, policy, sent, with_roles
 
 from tocsin.engine.fakes import RecordingChannel
+from tocsin.engine.letters import ATTEMPTS, STILL
 from tocsin.engine.ports import DeliveryError, Message
 from tocsin.incident.errors import CommandError, TransitionError
 from tocsin.oncall.roster import ContactRule, Person, Roster
@@ -72,14 +73,49 @@ async def test_a_permanent_failure_is_told_once_and_not_tried_again(world: World
     assert (await plant.desk.incident("1")).pages[0].failed == ("email: 550 no such mailbox",)
 
 
-async def test_tries_come_to_an_end_and_it_is_said(world: World, plant: Plant) -> None:
+async def test_a_page_nobody_acknowledges_is_tried_until_somebody_does_and_that_is_said(
+    world: World, plant: Plant
+) -> None:
     world.mail.fail = [DeliveryError("connection refused") for _ in range(100)]
     await plant.desk.declare(ANA, title="Slow", severity="SEV4")
-    for _ in range(40):
+    for _ in range(ATTEMPTS + 3):
         await plant.turn()
         world.clock.move(seconds=400)
-    failed = [x.reason for x in await plant.events(e.MessageFailed) if x.kind == "page" and x.key == "opened"]
-    assert failed == ["connection refused; trying again", "connection refused"]
+    failed = [x for x in await plant.events(e.MessageFailed) if x.kind == "page" and x.key == "opened"]
+    assert [x.reason for x in failed] == ["connection refused; trying again", f"connection refused; {STILL}"]
+    assert [x.unreached for x in failed] == [False, True]
+    assert {m.subject for m in sent(world.hook, "post") if "not reached" in m.subject} == {"ana is not reached: Slow"}
+    assert plant.core.meters.deliveries.of("email", "unreached") > 0
+    assert plant.core.meters.deliveries.of("email", "failed") == 0
+    world.mail.fail = []
+    await plant.turn()
+    assert "opened" in [m.idempotency_key.split(":")[1] for m in sent(world.mail)]
+
+
+async def test_tries_of_what_only_informs_come_to_an_end_and_it_is_said(world: World, plant: Plant) -> None:
+    world.mail.fails_on = "post"
+    world.mail.fail = [DeliveryError("connection refused") for _ in range(100)]
+    await plant.desk.declare(ANA, title="Slow", severity="SEV4")
+    await plant.desk.acknowledge("1", ANA, via="web")
+    for _ in range(ATTEMPTS + 3):
+        await plant.turn()
+        world.clock.move(seconds=400)
+    failed = [x.reason for x in await plant.events(e.MessageFailed) if x.kind == "post"]
+    assert failed[-1] == "connection refused"
+    assert plant.core.meters.deliveries.of("email", "unreached") == 0
+
+
+async def test_a_page_tried_for_long_is_dropped_once_somebody_acknowledges(world: World, plant: Plant) -> None:
+    world.mail.fail = [DeliveryError("connection refused") for _ in range(100)]
+    await plant.desk.declare(ANA, title="Slow", severity="SEV4")
+    for _ in range(ATTEMPTS + 1):
+        await plant.turn()
+        world.clock.move(seconds=400)
+    await plant.desk.acknowledge("1", ANA, via="web")
+    world.mail.fail = []
+    world.clock.move(seconds=400)
+    await plant.turn()
+    assert "opened" not in [m.idempotency_key.split(":")[1] for m in sent(world.mail, "page")]
 
 
 async def test_a_page_acknowledged_before_it_was_sent_is_dropped(world: World, plant: Plant) -> None:

@@ -16,6 +16,9 @@ from tocsin.incident.work import Send
 
 FIRST_DELAY, LONGEST_DELAY = 2.0, 300.0
 ATTEMPTS = 12
+"""So often, for about half an hour, a message is tried. A page for an incident that nobody owns is tried on, at the
+longest pace, until somebody acknowledges: an open incident of which nobody hears is the worst end of all."""
+STILL = f"tried {ATTEMPTS} times, and every few minutes from now on until somebody acknowledges"
 REPORTED = ("page", "notify")
 """Kinds whose deliveries stand on the timeline; of the others only failures do."""
 
@@ -55,18 +58,25 @@ class Letter(Struct, frozen=True):
         mine = ledger.tx.finish(
             self.item.id, owner=owner, state=state, error=failed.reason, next_at=next_at, uncertain=uncertain
         )
-        if not mine or self.incident is None or not (final or self.item.attempt == 1):
+        unreached = not final and self.item.attempt == ATTEMPTS
+        if not mine or self.incident is None or not (final or unreached or self.item.attempt == 1):
             return
         incident = ledger.get(self.item.incident_id)
         others = ledger.fall_back(incident, self.send) if self.send.kind == "page" else ()
-        words = "; ".join(
-            [failed.reason, *([] if final else ["trying again"]), *([f"also by {', '.join(others)}"] if others else [])]
-        )
-        said = e.MessageFailed(self.send.kind, self.item.channel, self.to, self.send.key, words)
+        again = [] if final else [STILL if unreached else "trying again"]
+        words = "; ".join([failed.reason, *again, *([f"also by {', '.join(others)}"] if others else [])])
+        said = e.MessageFailed(
+            self.send.kind, self.item.channel, self.to, self.send.key, words, unreached=unreached
+        )  # fmt: skip
         ledger.append(incident, (said,), actor="tocsin")
 
     def gives_up(self, failed: DeliveryError) -> bool:
-        return failed.permanent or self.item.attempt >= ATTEMPTS
+        return failed.permanent or (self.item.attempt >= ATTEMPTS and not self.insists)
+
+    @property
+    def insists(self) -> bool:
+        """Whether it is tried until somebody owns the incident."""
+        return self.send.kind == "page" and self.incident is not None and self.incident.status is Status.OPEN
 
 
 def opened(item: WorkItem, incident: Incident | None) -> Letter:
@@ -92,5 +102,5 @@ def _still_wanted(incident: Incident, send: Send) -> bool:
 
 def _delay(attempt: int, retry_after: float | None) -> timedelta:
     """Exponential backoff with jitter, never sooner than the other side asked."""
-    backoff = min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempt - 1)) * random.uniform(0.7, 1.3)  # noqa: S311
+    backoff = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(attempt - 1, ATTEMPTS)) * random.uniform(0.7, 1.3)  # noqa: S311
     return timedelta(seconds=max(backoff, min(retry_after or 0.0, 3600.0)))

@@ -126,7 +126,8 @@ class Meters:
         self.alerts.add(outcome, times=times)
 
     def delivered(self, channel: str, outcome: str, seconds: float | None = None) -> None:
-        """An attempt to hand a message over ended: `outcome` is delivered, retried, failed or unwanted.
+        """An attempt to hand a message over ended: `outcome` is delivered, retried, unreached (a page tried
+        for long, and still), failed or unwanted.
 
         `seconds` is how long the other side took; None when it was not asked.
         """

@@ -12,7 +12,7 @@ from tocsin.engine.bundling import Pace, bundled
 from tocsin.engine.core import Core
 from tocsin.engine.errors import Unavailable
 from tocsin.engine.ledger import Ledger
-from tocsin.engine.letters import Letter, opened
+from tocsin.engine.letters import ATTEMPTS, Letter, opened
 from tocsin.engine.ports import Brief, Channel, DeliveryError, Message, Recipient
 from tocsin.engine.records import WorkItem
 from tocsin.engine.signing import Signer
@@ -138,7 +138,8 @@ class Sender:
     async def _failed(self, letters: Sequence[Letter], failed: DeliveryError, *, uncertain: bool = False) -> None:
         name, attempt = letters[0].item.channel, letters[0].item.attempt
         final = all(letter.gives_up(failed) for letter in letters)
-        self._core.meters.delivered(name, "failed" if final else "retried")
+        unreached = not final and any(letter.item.attempt >= ATTEMPTS for letter in letters)
+        self._core.meters.delivered(name, "failed" if final else "unreached" if unreached else "retried")
         log.warning("delivery_failed", channel=name, attempt=attempt, final=final, reason=failed.reason)
         await self._end(letters, lambda letter, ledger: letter.failed(ledger, self._owner, failed, uncertain=uncertain))
 

@@ -146,6 +146,8 @@ class MessageFailed(_Event, frozen=True, tag="MessageFailed"):
     to: str
     key: str
     reason: str
+    unreached: bool = False
+    """A page that was tried for long in vain and is still being tried: the team is told."""
 
 
 # Communication

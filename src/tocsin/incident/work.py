@@ -94,6 +94,19 @@ def _(
 
 
 @_announce.register
+def _(
+    event: e.MessageFailed, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
+) -> tuple[Work, ...]:
+    if not event.unreached:
+        return ()
+    text = (
+        f"{after.severity}: {after.title}\nThe page to {event.to} by {event.channel} does not arrive: {event.reason}\n"
+        "Nobody has acknowledged yet: call somebody."
+    )
+    return (Send("post", f"unreached:{entry.seq}", f"{event.to} is not reached: {after.title}", text),)
+
+
+@_announce.register
 def _(event: e.Informed, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy) -> tuple[Work, ...]:
     since = span(entry.at - after.clock_started_at)
     text = (
