@@ -202,7 +202,7 @@ class Watch:
             }
             for name in ("notifications_total", "notifications_failed_total", "notification_latency_seconds_count")
         )
-        return {kind for kind, count in begun.items() if failed.get(kind, 0) < count <= ended.get(kind, 0)}
+        return {kind for kind, count in begun.items() if 0 < count - failed.get(kind, 0) <= ended.get(kind, 0)}
 
     def answers(self) -> bool:
         try:

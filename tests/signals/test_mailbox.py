@@ -214,3 +214,23 @@ async def test_each_mail_is_told_with_its_answer_and_without_a_token() -> None:
     assert b"Subject: Disk full" in told[0].raw
     assert [r.outcome for r in told[0].receipts] == ["opened"]
     assert all(secret not in repr(told) for secret in ("s3cret", "wrong-t0ken"))
+
+
+DEEP = b"".join(b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (n, n) for n in range(3000))
+GARBAGE = (
+    b"", b"\x00\xff\xfe", b"Subject: \xff\xfe\xfd\r\n\r\n\xff", b"Subject: =?utf-8?b?/////w==?=\r\n\r\nx",
+    b"Subject: =?no-such-charset?q?x?=\r\n\r\nx", b"Content-Type: text/plain; charset=nope\r\nSubject: x\r\n\r\n\xff",
+    b"Subject: x\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!", b"Subject: x\r\n" + DEEP,
+    b"Subject: " + b"x" * 900_000, b"Subject: x\r\nDate: nonsense\r\nFrom: @@@\r\n\r\n<table><tr><td",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(GARBAGE)))
+async def test_whatever_is_mailed_is_taken_or_refused_and_never_breaks(
+    number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with listening() as (mailbox, _):
+        said = await send(mailbox, mail=GARBAGE[number])
+        assert said in (250, 500, 552, 554), "never a 451: its sender would try for days"
+        assert await send(mailbox) == 250
+    assert not caplog.records

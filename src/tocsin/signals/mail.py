@@ -41,6 +41,7 @@ TROUBLE = {
 }  # fmt: skip
 """What monitors commonly call trouble in a subject, and the severity that it says."""
 
+_BOUNDARY = re.compile(rb"boundary[\s*0-9]*=", re.IGNORECASE)
 _REPLY = re.compile(r"^(?:(?:re|fwd?|aw|wg|tr|sv|vs|odp)\s*:\s*)+", re.IGNORECASE)
 _NAME = re.compile(r"[\w-]+")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -83,6 +84,8 @@ class Letter(Struct, frozen=True):
 
 def read(message: bytes, *, at: datetime) -> Letter:
     """The mail that arrived `at` (aware UTC); raises SignalError for one that cannot be taken apart."""
+    if len(_BOUNDARY.findall(message)) > MOST_PARTS:
+        raise SignalError("the mail's parts are nested too deeply")  # parsing them takes the square of their number
     try:
         parsed = BytesParser(policy=compat32).parsebytes(message)
         marked, plain = _bodies(parsed)
