@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -15,6 +16,8 @@ import pytest
 from databases import MIGRATED, Databases, elsewhere
 from sqlalchemy import create_engine, make_url
 
+from tocsin.engine.records import AlertRecord
+from tocsin.incident.alert import Alert, AlertStatus
 from tocsin.incident.events import Entry, Opened
 from tocsin.incident.fold import begin
 from tocsin.store.database import Store
@@ -25,6 +28,13 @@ from tocsin.store.schema import metadata
 from tocsin.store.tx import Tx
 
 SECRET = "hunter2"
+
+
+def record(fingerprint: str) -> AlertRecord:
+    at = datetime(2026, 1, 5, tzinfo=UTC)
+    return AlertRecord(
+        Alert(fingerprint, AlertStatus.FIRING, {"alertname": "Slow"}, {}, at, None, "test"), None, at, at
+    )
 
 
 def refused(url: str) -> StoreError:
@@ -248,3 +258,15 @@ def test_a_set_of_rows_keeps_texts_as_they_are_but_for_nul(postgres_url: str, sa
     with closing(Store(postgres_url)) as store:
         store.write(keep).result()
         assert [entry.actor for entry in store.read(lambda tx: tx.timeline("id1"))] == [kept]
+
+
+def test_a_large_job_is_not_taken_for_a_frozen_one(postgres_url: str) -> None:
+    def slowly(tx: Tx) -> None:
+        tx._c.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '900ms'")
+        for number in range(4):
+            time.sleep(0.6)
+            tx.put_alert(record(str(number)), new=True)
+
+    with closing(Store(postgres_url)) as store:
+        store.write(slowly).result()
+        assert store.read(lambda tx: tx.alert("3")) == record("3")

@@ -6,6 +6,7 @@ them sees what was staged, and every other statement sends it to the database fi
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -57,6 +58,7 @@ _STATE = case((_OURS, t.incident.c.state), else_=asking.NEWER).label("state")
 MOST_FIRING = 5000
 """So many firing alerts of one name are looked through for those that inhibit others."""
 NOTHING_FULL = Full()
+SILENT_SECONDS = 0.5
 TOGETHER = 1000
 """So many messages share one hand-over at most."""
 
@@ -85,6 +87,7 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
     def __init__(self, connection: Connection, *, writing: bool = False) -> None:
         self._c = connection
         self._layers: list[Layer] = [Layer()] if writing else []
+        self._spoke = time.monotonic()
         self._forget()
 
     def _forget(self) -> None:
@@ -122,6 +125,12 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
         if layer.savepoint is not None:
             layer.savepoint.commit()
         layer.sink_into(self._layers[-1])
+
+    def _stay(self) -> None:
+        """Says a word now and then while a large job is staged: who is silent with the pen in hand counts as frozen."""
+        if time.monotonic() - self._spoke > SILENT_SECONDS and self._layers:
+            self._c.exec_driver_sql("SELECT 1")
+            self._spoke = time.monotonic()
 
     def flush(self) -> None:
         """Sends everything staged."""
@@ -261,6 +270,7 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
 
     def save(self, incident: Incident, due: Due, *, new: bool) -> None:
         """Stages the snapshot; `due` is asked once, when it is written."""
+        self._stay()
         self._layers[-1].keep(incident, due, new=new)
 
     def due(self, now: datetime, limit: int) -> list[str]:
@@ -340,6 +350,7 @@ class Tx(Keeping, Replicas, Silences, Upkeep):
         return self._alerts[fingerprint]
 
     def put_alert(self, record: AlertRecord, *, new: bool) -> None:
+        self._stay()
         layer = self._layers[-1]
         layer.alerts[record.alert.fingerprint] = record
         if new:
