@@ -20,6 +20,7 @@ ON_BOTH = (
     "test_approval_binding",
     "test_auditor",
     "test_desk",
+    "test_merging",
     "test_drill_alerts",
     "test_outbox",
     "test_silences",

@@ -12,7 +12,7 @@ from tocsin.incident import events as e
 from tocsin.incident.errors import TransitionError
 from tocsin.incident.fold import apply, begin, fold
 from tocsin.incident.preflight import Check
-from tocsin.incident.state import Incident, Status
+from tocsin.incident.state import Incident, Page, Status
 from tocsin.incident.transitions import TRANSITIONS, allowed
 from tocsin.runbook.model import StepClass
 
@@ -62,6 +62,30 @@ EVENTS: tuple[e.Event, ...] = (
     e.ChecklistTicked("verification-checklist/1", "ok", True, "seen"),
     e.Resolved("gone", ("open: x",)),
     e.Reopened("back"),
+    e.ResolveProposed(AT, ("open: x",)),
+    e.Merged(2, "i2", "cart down", "the same database"),
+    e.Absorbed(
+        2,
+        "i2",
+        "cart down",
+        "SEV1",
+        AT,
+        AT,
+        3,
+        1,
+        None,
+        AT,
+        ("cart",),
+        ("g",),
+        ("Ana",),
+        AT,
+        ("rung:900:CTO",),
+        (Page("merged:2:opened", "On-call", "ana", AT, "the incident opened", of=2),),
+    ),
+    e.SplitOff(2, "i2", "cart down", 3, 1, "another cause"),
+    e.SplitFrom(1, "i1", "checkout down", 3, 1, AT),
+    e.Joined("cart", "CartDown", "same namespace shop"),
+    e.RelationDenied(2, "i2", "seen"),
     e.ActionItemAdded("1", "canary", "dana", LATER, "fix"),
     e.ActionItemDone("1"),
     e.TaskReminded("task:immediate/1@0", "tell", "ana", AT),

@@ -14,6 +14,7 @@ from tocsin.incident import events as e
 from tocsin.incident.facts import Fact, label
 from tocsin.incident.fold import fold
 from tocsin.incident.preflight import Check
+from tocsin.incident.state import Page
 from tocsin.incident.wording import _said, by_way, describe, duration, harmless, instant, listed, one_line
 from tocsin.runbook.model import StepClass
 
@@ -34,6 +35,8 @@ SAMPLES: dict[Any, Any] = {
     StepClass: StepClass.CHANGE,
     Check: Check("rollout", "passed", "2 of 2 pods"),
     tuple[Check, ...]: (Check("differs", "failed", "the same template"),),
+    timedelta | None: timedelta(minutes=10),
+    tuple[Page, ...]: (Page("merged:2:opened", "On-call", "ana", T0, "the incident opened", of=2),),
 }
 
 

@@ -288,3 +288,63 @@ def test_points_that_name_a_task_and_then_say_it_are_all_tasks() -> None:
     assert [(seconds(group.within), group.items) for group in owed] == [
         (1209600, ("Timeline — Complete it", "Report — Publish it"))
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("## Containment\n- Affected systems are isolated\n- Access is quickly revoked if needed", 0),
+        ("## Containment\n- **Access**: all tokens are revoked\n- Isolate what is affected", 2),
+    ],
+)
+def test_what_is_told_to_happen_is_no_mitigation(text: str, expected: int) -> None:
+    assert len(book(text).mitigations) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('## Communication\n- Start: say _"We look into it. We post updates every 30 minutes."_', []),
+        (
+            "## Communication\n- **Update (every 30 minutes for P1, every 2 hours for P2):** what is known",
+            [("P1", 1800), ("P2", 7200)],
+        ),
+        ("## Communication\n- **Update (every 30 minutes for P1, then every hour):** what is known", []),
+    ],
+)
+def test_a_promise_inside_a_message_is_no_rule(text: str, expected: list[tuple[str, int]]) -> None:
+    assert [(rule.severity, seconds(rule.every)) for rule in book(LEVELS + text).update_cadence] == expected
+
+
+def test_one_part_is_enough_below_a_heading_that_names_a_level_and_a_case() -> None:
+    part = "### Diagnosis\n```bash\nkubectl get pods\n```\n"
+    text = f"# Book\n## P2: Search is slow\n{part}## Slow\n{part}"
+    assert [procedure.title for procedure in book(text).procedures] == ["P2: Search is slow", "Diagnosis"]
+
+
+def test_an_immediate_containment_is_immediate() -> None:
+    text = "| Severity | Response target |\n|--|--|\n| P1 | Immediate containment |\n| P2 | Immediate, in the release |"
+    assert [seconds(level.response) for level in book(text).severities] == [0, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("## Steps\n1. Recover.\n2. Post-mortem within 5 business days.", ["Post-mortem within 5 business days."]),
+        ("## Notices (GDPR)\n1. Incident report within 5 business days.", []),
+    ],
+)
+def test_a_review_in_business_days_is_owed_at_no_measured_time(text: str, expected: list[str]) -> None:
+    owed = book(text).post_incident
+    assert [entry.what for entry in owed] == expected
+    assert all(entry.within is None for entry in owed)
+
+
+def test_whom_a_spanish_table_of_levels_alerts() -> None:
+    text = "| Nivel | Respuesta | Escalación |\n|--|--|--|\n| P1 | 15 min | Alertar on-call |\n| P2 | 1 h | - |"
+    assert [(rung.severity, rung.to) for rung in book(text).escalation] == [("P1", "on-call")]
+
+
+def test_a_quotation_that_opens_with_its_subject_is_a_message() -> None:
+    text = "## Notification templates\n**First:**\n> Subject: News\n> We look into it.\n\n**Note:**\n> Nobody knows."
+    assert [template.name for template in book(text).templates] == ["First"]

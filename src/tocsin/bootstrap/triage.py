@@ -7,7 +7,7 @@ from datetime import time, timedelta
 from tocsin.config import Settings
 from tocsin.config import triage as config
 from tocsin.config.rosters import role_of
-from tocsin.engine.triage import Inhibition, Route, Service, Triage
+from tocsin.engine.triage import Inhibition, Join, Route, Service, Triage
 from tocsin.incident.matchers import parse_all
 from tocsin.incident.silences import Window
 
@@ -22,12 +22,23 @@ def triage(settings: Settings) -> Triage:
             Inhibition(n, parse_all(i.source), parse_all(i.target), i.equal)
             for n, i in enumerate(settings.inhibit, start=1)
         ),
+        joins=tuple(Join(n, parse_all(j.match), j.equal, j.within) for n, j in enumerate(settings.join, start=1)),
     )
 
 
 def _route(number: int, r: config.Route) -> Route:
     role = role_of(r.schedule) if r.schedule else r.role or ""
-    return Route(number, parse_all(r.match), r.service or "", r.severity or "", role, r.incident, r.runbook or "")
+    return Route(
+        number,
+        parse_all(r.match),
+        service=r.service or "",
+        severity=r.severity or "",
+        role=role,
+        incident=r.incident,
+        runbook=r.runbook or "",
+        after_quiet=r.resolve.value if r.resolve else "",
+        quiet=r.resolve_after,
+    )
 
 
 def _window(m: config.Maintenance) -> Window:

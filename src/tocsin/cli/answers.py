@@ -220,6 +220,12 @@ class Incident(Brief, frozen=True):
     resolve_requested_by: str | None = None
     missing: tuple[str, ...] = ()
     public: Public = Public()
+    absorbed: tuple[int, ...] = ()
+    merged_into: int | None = None
+    split_from: int | None = None
+    split_off: tuple[int, ...] = ()
+    resolve_proposed_at: datetime | None = None
+    quiet_since: datetime | None = None
 
     def approval(self, id_: str) -> Approval | None:
         return next((a for a in self.approvals if a.id == id_), None)
@@ -227,6 +233,28 @@ class Incident(Brief, frozen=True):
 
 class Incidents(Struct, frozen=True):
     incidents: tuple[Brief, ...]
+    next: str | None = None
+
+
+class RelatedOne(Struct, frozen=True):
+    incident: Brief
+    reasons: tuple[str, ...] = ()
+
+
+class RelatedOnes(Struct, frozen=True):
+    related: tuple[RelatedOne, ...]
+
+
+class Alert(Struct, frozen=True):
+    fingerprint: str
+    status: str
+    name: str = ""
+    summary: str = ""
+    labels: dict[str, str] = {}
+
+
+class Alerts(Struct, frozen=True):
+    alerts: tuple[Alert, ...]
     next: str | None = None
 
 

@@ -33,6 +33,30 @@ def listed(found: a.Incidents) -> list[str]:
     return [*table([("", "", "", "OPENED (UTC)", ""), *rows] if rows else []), *more]
 
 
+def related(found: a.RelatedOnes, number: int) -> list[str]:
+    """What may be one trouble with the incident, and how to say so."""
+    if not found.related:
+        return [f"Nothing else that is open looks like a part of #{number}."]
+    lines: list[str] = []
+    for one in found.related:
+        i = one.incident
+        lines += [
+            f"#{i.number} {i.severity} {i.status}: {one_line(i.title)}",
+            *wrapped(", ".join(one.reasons), indent="  "),
+        ]
+    first = found.related[0].incident.number
+    return [*lines, f"Merge with: tocsin merge {first} {number}", f"Or not:     tocsin related {number} --not {first}"]
+
+
+def alerts(found: a.Alerts, number: int) -> list[str]:
+    """An alert a line, with what to name it by."""
+    if not found.alerts:
+        return [f"#{number} has no alerts."]
+    rows = [(one_line(x.fingerprint), x.status, one_line(x.name), one_line(x.summary)) for x in found.alerts]
+    more = ["There are more: the API gives them all."] if found.next else []
+    return [*table([("FINGERPRINT", "", "", ""), *rows]), *more, f"Split off: tocsin split {number} FINGERPRINT..."]
+
+
 def shown(incident: a.Incident, now: datetime) -> list[str]:
     """An incident in full: head, what is owed, what was found, what was decided, who was told."""
     parts: list[tuple[str, Sequence[str]]] = [
@@ -281,11 +305,26 @@ def _head(i: a.Incident, now: datetime) -> list[str]:
         ("Service", one_line(i.service)),
         ("Commander", one_line(i.commander or "")),
         ("Alerts", f"{i.alerts_firing} firing of {i.alerts_total}" if i.alerts_total else ""),
+        ("Quiet", _quiet(i, now)),
+        ("Merged into", f"#{i.merged_into}" if i.merged_into else ""),
+        ("Merged in", _numbers(i.absorbed)),
+        ("Split from", f"#{i.split_from}" if i.split_from else ""),
+        ("Split off", _numbers(i.split_off)),
         ("Public", one_line(i.public.status or "")),
         ("Severity", one_line(f"{i.severity}, {i.severity_reason}") if i.severity_reason else ""),
         ("Page", one_line(i.link, limit=500)),
     ]
     return [*lines, *table([(k, v) for k, v in about if v])]
+
+
+def _quiet(i: a.Incident, now: datetime) -> str:
+    if i.resolve_proposed_at is None or i.quiet_since is None or i.resolved_at is not None:
+        return ""
+    return f"all signals ended {span(now - i.quiet_since)} ago: resolve? (tocsin resolve {i.number})"
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    return ", ".join(f"#{n}" for n in numbers)
 
 
 def _acknowledged(i: a.Incident, now: datetime) -> str:

@@ -290,6 +290,52 @@ def resolve(number: Number, because: Because = "", json: Json = False) -> None:
     raise typer.Exit(responding.resolve(number, reason=because, as_json=json))
 
 
+def merge(
+    number: Number,
+    into: Annotated[int, typer.Argument(metavar="INTO", help="The incident that goes on.", min=1)],
+    because: Because = "",
+    json: Json = False,
+) -> None:
+    """Make an incident part of another, which has its alerts and all that was owed."""
+    from tocsin.cli import responding
+
+    body = {"into": str(into), "reason": because}
+    raise typer.Exit(responding.command(number, "merge", body, as_json=json, said=f"Merged into #{into}."))
+
+
+def split(
+    number: Number,
+    alerts: Annotated[list[str] | None, typer.Argument(help="Fingerprints; absent lists them.")] = None,
+    title: Annotated[str, typer.Option(help="Of the new incident; the first alert's words when absent.")] = "",
+    because: Because = "",
+    json: Json = False,
+) -> None:
+    """Make some of its alerts an incident of their own."""
+    from tocsin.cli import merging, responding
+
+    if not alerts:
+        raise typer.Exit(merging.alerts(number, as_json=json))
+    body = {"alerts": alerts, "title": title, "reason": because}
+    raise typer.Exit(responding.command(number, "split", body, as_json=json, said="Split off."))
+
+
+def related(
+    number: Number,
+    deny: Annotated[
+        int | None, typer.Option("--not", metavar="OTHER", help="Say that this one is not related.", min=1)
+    ] = None,
+    because: Because = "",
+    json: Json = False,
+) -> None:
+    """List what may be one trouble with it, and why."""
+    from tocsin.cli import merging, responding
+
+    if deny is not None:
+        body = {"incident": str(deny), "reason": because}
+        raise typer.Exit(responding.command(number, "unrelated", body, as_json=json, said="Noted: not related."))
+    raise typer.Exit(merging.related(number, as_json=json))
+
+
 def reopen(
     number: Number,
     because: Annotated[str, typer.Option("--because", help="Why; stands on the timeline.")],
@@ -371,6 +417,9 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "update": update,
     "tick": tick,
     "resolve": resolve,
+    "related": related,
+    "merge": merge,
+    "split": split,
     "reopen": reopen,
     "close": close,
     "postmortem": postmortem,

@@ -45,7 +45,7 @@ def listing(*, every: bool, severity: str, text: str, limit: int, as_json: bool)
     def show(server: Client) -> int:
         status = "all" if every else "open"
         answer = server.get("/incidents", status=status, severity=severity, q=text, limit=limit)
-        return _shown(answer, as_json, lambda: render.listed(answer.read(a.Incidents)))
+        return shown(answer, as_json, lambda: render.listed(answer.read(a.Incidents)))
 
     return told(show)
 
@@ -53,7 +53,7 @@ def listing(*, every: bool, severity: str, text: str, limit: int, as_json: bool)
 def incident(number: int, *, as_json: bool) -> int:
     def show(server: Client) -> int:
         answer = server.get(at(number))
-        return _shown(answer, as_json, lambda: render.shown(answer.read(a.Incident), now()))
+        return shown(answer, as_json, lambda: render.shown(answer.read(a.Incident), now()))
 
     return told(show)
 
@@ -83,7 +83,7 @@ def severities(number: int, *, as_json: bool) -> int:
 
     def show(server: Client) -> int:
         answer = server.get("/runbook")
-        return _shown(answer, as_json, lambda: render.indicators(answer.read(a.Book), number))
+        return shown(answer, as_json, lambda: render.indicators(answer.read(a.Book), number))
 
     return told(show)
 
@@ -98,13 +98,13 @@ def answer_question(
         decision = current.read(a.Incident).decision
         if reply is None:
             lines = render.decided(decision, number) or ["The runbook has no decision tree."]
-            return _shown(current, as_json, lambda: lines)
+            return shown(current, as_json, lambda: lines)
         asked = question or (decision.question.slug if decision.question else None)
         if asked is None:
             why = "the tree's end is reached" if decision.leaf else "the runbook has no decision tree"
             return complain(f"no question is open: {why}: name one with --question to answer it again", code=FAILED)
         said = server.post(at(number, "answers"), {"question": asked, "answer": reply, "reason": reason})
-        return _shown(said, as_json, lambda: _decided(said.read(a.Incident)))
+        return shown(said, as_json, lambda: _decided(said.read(a.Incident)))
 
     return told(reply_to)
 
@@ -130,7 +130,7 @@ def tick(
         chosen += [_item(name, items) for name in wanted]
         for item in chosen:
             answer = server.post(at(number, "checklist"), {"item": item, "done": done, "note": note})
-        return _shown(answer, as_json, lambda: _ticked(answer.read(a.Incident)))
+        return shown(answer, as_json, lambda: _ticked(answer.read(a.Incident)))
 
     return told(do)
 
@@ -189,7 +189,7 @@ def resolve(number: int, *, reason: str, as_json: bool) -> int:
 
     def do(server: Client) -> int:
         answer = server.post(at(number, "resolve"), {"reason": reason})
-        return _shown(answer, as_json, lambda: _resolved(answer.read(a.Incident)))
+        return shown(answer, as_json, lambda: _resolved(answer.read(a.Incident)))
 
     return told(do)
 
@@ -267,10 +267,10 @@ def now() -> datetime:
 
 def _after(answer: Answer, *, as_json: bool, said: str = "") -> int:
     """What is printed after a command: where the incident stands now."""
-    return _shown(answer, as_json, lambda: ([said] if said else []) + render.brief(answer.read(a.Incident), now()))
+    return shown(answer, as_json, lambda: ([said] if said else []) + render.brief(answer.read(a.Incident), now()))
 
 
-def _shown(answer: Answer, as_json: bool, lines: Callable[[], list[str]]) -> int:
+def shown(answer: Answer, as_json: bool, lines: Callable[[], list[str]]) -> int:
     if as_json:
         answer.read(object)  # garbage is refused, not passed on
         put_json(answer.body)

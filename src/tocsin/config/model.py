@@ -30,8 +30,8 @@ from tocsin.config.scalars import (
 )
 from tocsin.config.sources import Sources, unlike
 from tocsin.config.table import Table
-from tocsin.config.triage import Inhibit, Maintenance, Route
-from tocsin.incident.policy import AfterAcknowledge, Role
+from tocsin.config.triage import Inhibit, Join, Maintenance, Route
+from tocsin.incident.policy import AfterAcknowledge, AfterQuiet, Role
 
 _SHORTEST_LEASE = timedelta(seconds=5)
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -45,13 +45,17 @@ def _match(value: Mapping[str, str]) -> Mapping[str, str]:
 
 class Service(Table):
     """What an alert is about: it matches when every label of `match` is there with that value. `affected` is a query
-    that gives the share of its users affected, 0 to 1."""
+    that gives the share of its users affected, 0 to 1.
+
+    `depends_on` are services that it needs: incidents of both may be one trouble.
+    """
 
     match: Annotated[Mapping[Name, str], AfterValidator(_match)]
     namespace: Name | None = None
     workload: Name | None = None
     health: HttpUrl | None = None
     affected: Name | None = None
+    depends_on: Annotated[tuple[Name, ...], Field(max_length=100)] = ()
 
 
 class OtherRunbook(Table):
@@ -73,6 +77,14 @@ class Escalation(Table):
 
     after_acknowledge: AfterAcknowledge = AfterAcknowledge.INFORM
     first: Name | None = None
+
+
+class Resolve(Table):
+    """What is done once every alert of an incident has been silent for `after`: it is proposed to people to resolve it,
+    it is resolved by itself as far as the runbook needs nobody for that, or nothing."""
+
+    after: PositiveDuration = timedelta(minutes=10)
+    then: AfterQuiet = AfterQuiet.PROPOSE
 
 
 class StatusPage(Table):
@@ -189,10 +201,12 @@ class Settings(Table):
     routes: tuple[Route, ...] = ()
     maintenance: Annotated[tuple[Maintenance, ...], AfterValidator(unlike)] = ()
     inhibit: tuple[Inhibit, ...] = ()
+    join: tuple[Join, ...] = ()
     sources: Sources = Sources()
     channels: Channels = Channels()
     acknowledge: Acknowledge = Acknowledge()
     escalation: Escalation = Escalation()
+    resolve: Resolve = Resolve()
     status_page: StatusPage = StatusPage()
     approvals: Approvals = Approvals()
     procedures: Procedures = Procedures()

@@ -64,6 +64,9 @@ def rules(settings: Settings, *, name: str = "") -> Rules:
         approve_destructive=settings.approvals.destructive,
         publish_automatically=settings.status_page.automatic,
         severity_labels=dict(settings.levels(name)),
+        quiet=settings.resolve.after,
+        after_quiet=settings.resolve.then,
+        depends_on={name: s.depends_on for name, s in settings.services.items() if s.depends_on},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from tocsin.config.people import Timezone
 from tocsin.config.scalars import Flag, Instant, Name, Names, PositiveDuration, wrong
 from tocsin.config.table import Table
 from tocsin.incident.matchers import Matchers, parse_all
+from tocsin.incident.policy import AfterQuiet
 from tocsin.incident.silences import LONGEST_WINDOW
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -42,8 +43,8 @@ TimeOfDay = Annotated[time, BeforeValidator(_time)]
 
 class Route(Table):
     """Alerts that `match` are about `service`, begin with `severity`, are handled by the runbook named `runbook` and
-    page `role`, or who is on in `schedule`, first; without `incident` they are recorded and no more. The first route
-    that matches counts."""
+    page `role`, or who is on in `schedule`, first; without `incident` they are recorded and no more. `resolve` and
+    `resolve_after` stand for `then` and `after` of [resolve]. The first route that matches counts."""
 
     match: Written
     service: Name | None = None
@@ -52,12 +53,15 @@ class Route(Table):
     runbook: Name | None = None
     schedule: Name | None = None
     incident: Flag = True
+    resolve: AfterQuiet | None = None
+    resolve_after: PositiveDuration | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        of_incidents = self.severity or self.role or self.runbook or self.schedule
+        handled = (self.severity, self.role, self.runbook, self.schedule, self.resolve, self.resolve_after)
+        of_incidents = any(handled)
         if self.incident and not (self.service or of_incidents):
-            raise wrong("says nothing: give service, severity, runbook, role or schedule, or incident = false")
+            raise wrong("says nothing: give service, severity, runbook, role, schedule or resolve, or incident = false")
         if not self.incident and of_incidents:
             raise wrong("says how to handle what is no incident: leave that out, or incident = false")
         if self.role and self.schedule:
@@ -109,6 +113,15 @@ class Inhibit(Table):
         if not named and "alertname" not in self.equal:
             raise wrong('must name its source: add alertname="..." to source, or "alertname" to equal')
         return self
+
+
+class Join(Table):
+    """An alert that matches, and begins `within` so long of the opening of an incident whose first alert matches too
+    and has the same values of `equal`, is of that incident whatever its service."""
+
+    match: Written
+    equal: Annotated[tuple[Annotated[str, Strict()], ...], Field(min_length=1, max_length=20)]
+    within: PositiveDuration = timedelta(minutes=10)
 
 
 def parsed(written: tuple[str, ...]) -> Matchers:

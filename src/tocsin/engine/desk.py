@@ -14,6 +14,7 @@ from tocsin.engine.errors import NotFound
 from tocsin.engine.intake import Receipt, foresee, receive
 from tocsin.engine.ledger import Ledger, is_number
 from tocsin.engine.live import News
+from tocsin.engine.merging import Merging
 from tocsin.engine.ports import Cluster, NoCluster, Runner
 from tocsin.engine.records import AlertRecord, Evidence
 from tocsin.engine.running import as_step, of_mitigation, refusals
@@ -46,6 +47,7 @@ class Desk:
         self._runner = runner
         self._cluster = cluster or NoCluster()
         self.triage = rules if isinstance(rules, Triage) else Triage(tuple(rules))
+        self.merging = Merging(core, self.triage)
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -126,12 +128,15 @@ class Desk:
         person = self.policy.roster.person(ticket.person)
         actor = Actor(person.name if person else ticket.person)
 
-        def decide(i: Incident, ctx: Context) -> Sequence[e.Event]:
-            if i.generation != ticket.generation:
+        def acknowledge(ledger: Ledger) -> Incident:
+            incident = ledger.get(ticket.incident_id)
+            if incident.generation != ticket.generation:
                 raise TransitionError("this page is from before the incident was reopened: a newer one has been sent")
-            return commands.acknowledge(i, ctx, via="link")
+            while incident.merged_into is not None:
+                incident = ledger.get(incident.merged_into.id)
+            return ledger.decide(incident.id, actor, lambda i, ctx: commands.acknowledge(i, ctx, via="link"))
 
-        return await self._decide(ticket.incident_id, actor, decide)
+        return await self.core.transact(acknowledge)
 
     async def escalate(self, ref: str, actor: Actor, *, role: str | None = None, reason: str = "") -> Incident:
         return await self._decide(ref, actor, lambda i, ctx: commands.escalate(i, ctx, role=role, reason=reason))

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from tocsin.engine.core import new_id
-from tocsin.engine.joining import REPORT, joined, reported_again
+from tocsin.engine.joining import REPORT, by_rule, joined, of_its_own, of_service, reported_again
 from tocsin.engine.ledger import Ledger
 from tocsin.engine.records import AlertRecord
 from tocsin.engine.storage import Transaction
@@ -112,7 +112,10 @@ def _fired(ledger: Ledger, known: AlertRecord | None, alert: Alert, *, triage: T
         if held:
             _keep(ledger, known, replace(alert, held=held), None)
             return Receipt(alert.fingerprint, "held", why=held)
-    incident = (ledger.open_incident_of(service, drill=alert.drill) or joined(ledger, alert)) if suggested else None
+    incident = None
+    if suggested:
+        incident = of_its_own(ledger, known) or of_service(ledger, service, drill=alert.drill) or joined(ledger, alert)
+        incident = incident or by_rule(ledger, alert, service, triage.joins)
     outcome = "attached" if incident else "opened"
     if suggested and incident is None:
         incident = _open(ledger, alert, triage=triage, suggested=suggested)
@@ -159,6 +162,9 @@ def _open(ledger: Ledger, alert: Alert, *, triage: Triage, suggested: tuple[str,
         first_role=route.role if route else "",
         summary=alert.annotations.get("impact", ""),
         drill=alert.drill,
+        labels=alert.labels,
+        after_quiet=route.after_quiet if route else "",
+        quiet=route.quiet if route else None,
     )
     return ledger.open(new_id(), said, actor=alert.source)
 

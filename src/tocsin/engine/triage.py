@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -13,6 +13,7 @@ from tocsin.incident.alert import Alert, AlertStatus
 from tocsin.incident.matchers import Matchers, match_all
 from tocsin.incident.policy import Policy
 from tocsin.incident.silences import Window
+from tocsin.incident.state import Incident
 
 REPORT = "report"
 """The source of what people report."""
@@ -41,6 +42,23 @@ class Route(Struct, frozen=True):
     role: str = ""
     incident: bool = True
     runbook: str = ""
+    after_quiet: str = ""
+    quiet: timedelta | None = None
+
+
+class Join(Struct, frozen=True):
+    """Alerts with such labels that begin so soon after an incident's opening, with the same values of `equal` as the
+    alert that opened it, are of that incident whatever their service."""
+
+    number: int
+    matchers: Matchers
+    equal: tuple[str, ...]
+    within: timedelta
+
+    def same(self, alert: Alert, incident: Incident) -> bool:
+        """Whether the alert is of the incident's trouble; a label that one of them lacks is not the same."""
+        alike = all(alert.labels.get(n) and alert.labels.get(n) == incident.labels.get(n) for n in self.equal)
+        return alike and match_all(self.matchers, incident.labels)
 
 
 class Inhibition(Struct, frozen=True):
@@ -80,6 +98,7 @@ class Triage(Struct, frozen=True):
     routes: tuple[Route, ...] = ()
     windows: tuple[Window, ...] = ()
     inhibitions: tuple[Inhibition, ...] = ()
+    joins: tuple[Join, ...] = ()
     impact_of: Callable[[str], Impact | None] = _nobody_measures
     """The share of a service's users affected, as it was measured last; never waits for it."""
 

@@ -8,11 +8,13 @@ from datetime import datetime
 from msgspec import Struct
 
 from tocsin.incident import events as e
+from tocsin.incident import quiet
 from tocsin.incident.deadlines import Deadline, Kind, deadlines, first_role, open_rungs, rung_key
 from tocsin.incident.paging import inform_rung, page_rung
 from tocsin.incident.policy import Context
 from tocsin.incident.state import Incident, Status
-from tocsin.incident.steps import publish, resolved, unconvincing
+from tocsin.incident.steps import publish, resolved, unconvincing, verification, what_is_missing
+from tocsin.incident.wording import duration
 
 
 class Look(Struct, frozen=True):
@@ -80,6 +82,20 @@ def _verify(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Eve
     return (e.VerificationFailed("; ".join(doubts)), *back)
 
 
+def _quiet(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Event, ...]:
+    """Every alert has been silent for long: resolved where nobody is needed for it, else proposed to people.
+
+    What was never watched (an alert that flapped) is watched first.
+    """
+    since = incident.quiet_since or deadline.due_at
+    cause = f"every alert stopped firing, {duration(ctx.at - since)} ago"
+    if not quiet.by_itself(incident, ctx.policy):
+        return (e.ResolveProposed(since, what_is_missing(incident, ctx)),)
+    if quiet.watch(incident) is None:
+        return verification(incident, ctx, cause=cause, owned=incident.status is not Status.OPEN)
+    return resolved(incident, ctx, reason=cause, open_items=())
+
+
 def _remind(incident: Incident, ctx: Context, deadline: Deadline) -> tuple[e.Event, ...]:
     """One reminder, however many were missed while nothing ran."""
     rules = ctx.policy.rules
@@ -97,6 +113,7 @@ _FIRE: Mapping[Kind, Callable[[Incident, Context, Deadline], tuple[e.Event, ...]
     Kind.UPDATE: _update,
     Kind.APPROVAL: _approval,
     Kind.VERIFY: _verify,
+    Kind.QUIET: _quiet,
     Kind.TASK: _remind,
     Kind.ACTION_ITEM: _remind,
 }

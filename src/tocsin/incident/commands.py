@@ -6,24 +6,28 @@ TransitionError: not now. CommandError: the words of the command are wrong. Noth
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import islice
 
 from tocsin.incident import events as e
 from tocsin.incident import steps
 from tocsin.incident.alert import DRILL, Alert, AlertStatus, group_signal
 from tocsin.incident.checklists import item as checklist_item
-from tocsin.incident.checklists import item_of_text, open_tasks, open_verification
+from tocsin.incident.checklists import item_of_text, open_tasks
 from tocsin.incident.deadlines import acknowledge_due, open_rungs
 from tocsin.incident.errors import CommandError, TransitionError
 from tocsin.incident.paging import page_again, page_first, page_rung
 from tocsin.incident.policy import Context
 from tocsin.incident.state import Incident, Status
+from tocsin.incident.steps import what_is_missing as what_is_missing
 from tocsin.incident.templates import OPTIONAL, asks, fill
 from tocsin.incident.templates import facts as known_facts
 from tocsin.incident.transitions import after, allowed
 from tocsin.runbook.model import Procedure, Rung, StepClass, Template
 
 PUBLIC_WORDS = ("investigating", "identified", "monitoring", "resolved")
+LABELS, LABEL = 20, 100
+"""So many labels of the alert that opened it an incident keeps, of so many characters at most."""
 LASTING_FACTS = frozenset({"impact", "root_cause", "follow_up", "summary", "went_well", "to_improve"})
 
 Events = tuple[e.Event, ...]
@@ -40,6 +44,9 @@ def opened(
     summary: str = "",
     first_role: str = "",
     drill: bool = False,
+    labels: Mapping[str, str] | None = None,
+    after_quiet: str = "",
+    quiet: timedelta | None = None,
 ) -> e.Opened:
     """The first event of an incident. Raises CommandError for a severity that the runbook does not define.
 
@@ -53,7 +60,10 @@ def opened(
     title = f"{DRILL if drill else ''}{title.removeprefix(DRILL)}"[:300]
     linked = tuple(document.digest for document in ctx.policy.linked)
     digest = ctx.policy.runbook.digest
-    return e.Opened(title, severity, severity_reason, service, source, digest, summary, linked, first_role, drill)
+    return e.Opened(
+        title, severity, severity_reason, service, source, digest, summary, linked, first_role, drill,
+        _telling(labels or {}), after_quiet, quiet,
+    )  # fmt: skip
 
 
 def first_moves(incident: Incident, ctx: Context) -> Events:
@@ -74,16 +84,26 @@ def alert_changed(incident: Incident, ctx: Context, alert: Alert) -> Events:
     """
     if alert.status is AlertStatus.FIRING:
         fired = e.AlertFired(alert.fingerprint, alert.name, alert.summary, alert.starts_at, group_signal(alert))
-        watching = incident.verification is not None and incident.verification.status != "failed"
-        if watching and allowed(incident.status, e.VerificationFailed):
-            return (fired, e.VerificationFailed(f"alert {alert.name} fires again"), *_back(incident, ctx))
-        return (fired,)
+        return (fired, *fires_again(incident, ctx, f"alert {alert.name} fires again"))
     stopped = e.AlertResolved(alert.fingerprint, alert.name)
     last = incident.alerts_firing == 1
     if last and allowed(incident.status, e.VerificationStarted) and not _watching(incident):
         owned = incident.status is not Status.OPEN
         return (stopped, *steps.verification(incident, ctx, cause="every alert stopped firing", owned=owned))
     return (stopped,)
+
+
+def fires_again(incident: Incident, ctx: Context, why: str) -> Events:
+    """What follows when something fires while the fix is being watched, or was: it failed."""
+    watching = incident.verification is not None and incident.verification.status != "failed"
+    if watching and allowed(incident.status, e.VerificationFailed):
+        return (e.VerificationFailed(why), *_back(incident, ctx))
+    return ()
+
+
+def refuse_over(incident: Incident) -> None:
+    """Raises TransitionError for an incident that is over, with where it went on if it did."""
+    _allowed(incident, e.Paged)
 
 
 def acknowledge(incident: Incident, ctx: Context, *, via: str) -> Events:
@@ -234,6 +254,7 @@ def resolve(incident: Incident, ctx: Context, *, reason: str = "") -> Events:
     ticked. Asked again while something is open, it is refused with what is missing. Not owned yet, it is the person's.
     """
     if incident.status.over:
+        _not_merged(incident)
         raise TransitionError(f"the incident is {incident.status} already")
     own = () if incident.acknowledged_at else acknowledge(incident, ctx, via="resolve")
     missing = what_is_missing(incident, ctx)
@@ -249,19 +270,6 @@ def resolve(incident: Incident, ctx: Context, *, reason: str = "") -> Events:
         else steps.verification(incident, ctx, cause=f"{ctx.actor.name} says it is over")
     )
     return (*own, *begun, e.ResolveRequested())
-
-
-def what_is_missing(incident: Incident, ctx: Context) -> tuple[str, ...]:
-    """What still keeps the incident from being resolved, in words; empty when nothing does."""
-    missing = [f"open: {i.text}" for i in open_verification(incident, ctx.policy.runbook)]
-    v = incident.verification
-    if v is None or v.status == "failed":
-        missing.append("the verification has not run" if v is None else f"the verification failed: {v.reason}")
-    elif v.status == "watching" and ctx.at < v.earliest_at:
-        missing.append(f"monitoring until {v.earliest_at:%H:%M} UTC at the earliest")
-    if v is not None and v.status == "watching":
-        missing += steps.unconvincing(incident)
-    return tuple(missing)
 
 
 def verification_failed(incident: Incident, ctx: Context, *, reason: str) -> Events:
@@ -334,6 +342,12 @@ def _complete(incident: Incident, ctx: Context, template: Template, given: Mappi
         raise CommandError(f"{template.name} needs: {', '.join(missing)}", words)
 
 
+def _telling(labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels that an incident keeps: a few short ones, in the order of their names."""
+    short = ((k, v) for k, v in sorted(labels.items()) if v and len(k) <= LABEL and len(v) <= LABEL)
+    return dict(islice(short, LABELS))
+
+
 def _known_severity(ctx: Context, severity: str) -> None:
     if ctx.policy.runbook.severity(severity) is None:
         names = ", ".join(s.name for s in ctx.policy.runbook.severities)
@@ -341,8 +355,14 @@ def _known_severity(ctx: Context, severity: str) -> None:
 
 
 def _allowed(incident: Incident, event: type[e.Event]) -> None:
+    _not_merged(incident)
     if not allowed(incident.status, event):
         raise TransitionError(f"the incident is {incident.status}: not possible now")
+
+
+def _not_merged(incident: Incident) -> None:
+    if incident.merged_into is not None:
+        raise TransitionError(f"the incident was merged into #{incident.merged_into.number}: go on there")
 
 
 def _text(text: str, field: str) -> str:

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from tocsin.incident import quiet
 from tocsin.incident.checklists import open_tasks, open_verification
 from tocsin.incident.policy import AfterAcknowledge, Policy
 from tocsin.incident.state import Incident, Page, Status
@@ -26,6 +27,7 @@ class Kind(StrEnum):
     UPDATE = "update"
     APPROVAL = "approval"
     VERIFY = "verify"
+    QUIET = "quiet"
     TASK = "task"
     ACTION_ITEM = "action_item"
 
@@ -46,13 +48,15 @@ class Deadline(Struct, frozen=True):
 
 def deadlines(incident: Incident, policy: Policy) -> tuple[Deadline, ...]:
     """Everything owed in the future or overdue and not yet done, soonest first."""
-    if incident.status.over:
+    if incident.merged_into is not None:
+        found = []  # all of it is owed there
+    elif incident.status.over:
         found = [*_tasks(incident, policy), *_action_items(incident, policy)]
     else:
         found = [
             *_acknowledge(incident, policy), *_rungs(incident, policy), *_contacts(incident, policy),
             *_update(incident, policy), *_approvals(incident), *_verify(incident, policy),
-            *_action_items(incident, policy),
+            *_quiet(incident, policy), *_action_items(incident, policy),
         ]  # fmt: skip
     return tuple(sorted(found, key=lambda d: d.due_at))
 
@@ -152,9 +156,10 @@ def _contacts(incident: Incident, policy: Policy) -> Iterator[Deadline]:
     """A person's own rules: their next contact way, the same one again too, so long as nobody has acknowledged."""
     if incident.status is not Status.OPEN:
         return
+    own = {p.person for p in incident.pages if not p.of and not p.informed and _of_now(incident, p)}
     for page in incident.pages:
         person = policy.roster.person(page.person)
-        if person is None or page.informed or not _of_now(incident, page):
+        if person is None or page.informed or not _of_now(incident, page) or (page.of and page.person in own):
             continue
         later = sorted((r for r in person.notify if r.after > timedelta(0)), key=lambda r: r.after)
         for n, rule in enumerate(later):
@@ -195,6 +200,14 @@ def _verify(incident: Incident, policy: Policy) -> Iterator[Deadline]:
         yield Deadline(Kind.VERIFY, v.latest_at, "monitoring window ends", incident.commander or "", "verify")
     elif v is not None and v.status == "passed" and ready_to_resolve(incident, policy):
         yield Deadline(Kind.VERIFY, v.latest_at, "resolve", incident.commander or "", "resolve")
+
+
+def _quiet(incident: Incident, policy: Policy) -> Iterator[Deadline]:
+    """Every alert has been silent for as long as the rules say; an alert that fires again takes it back."""
+    due = quiet.due_at(incident, policy)
+    if due is not None and incident.quiet_since is not None:
+        what = "resolve, all signals ended" if quiet.by_itself(incident, policy) else "propose to resolve"
+        yield Deadline(Kind.QUIET, due, what, incident.commander or "", f"quiet:{incident.quiet_since.isoformat()}")
 
 
 def ready_to_resolve(incident: Incident, policy: Policy) -> bool:

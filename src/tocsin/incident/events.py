@@ -6,12 +6,13 @@ Unknown events (written by a newer version) decode as None in the store and are 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from msgspec import Struct
 
 from tocsin.incident.preflight import Check
+from tocsin.incident.state import Page
 from tocsin.runbook.model import StepClass
 
 
@@ -24,7 +25,8 @@ class _Event(Struct, frozen=True, tag_field="type", omit_defaults=True):
 
 class Opened(_Event, frozen=True, tag="Opened"):
     """`runbook` is the digest of the document in force, `linked` those of the documents it links to; the incident keeps
-    them until re-read on purpose. `first_role` is paged first when a route of the settings says so. Of a `drill` the
+    them until re-read on purpose. `first_role` is paged first when a route of the settings says so, and a route's
+    `after_quiet` and `quiet` stand for the policy's. `labels` are those of the alert that opened it. Of a `drill` the
     title begins with `DRILL: `, and nothing is counted.
     """
 
@@ -38,6 +40,9 @@ class Opened(_Event, frozen=True, tag="Opened"):
     linked: tuple[str, ...] = ()
     first_role: str = ""
     drill: bool = False
+    labels: dict[str, str] = {}
+    after_quiet: str = ""
+    quiet: timedelta | None = None
 
 
 class AlertFired(_Event, frozen=True, tag="AlertFired"):
@@ -350,6 +355,91 @@ class Reopened(_Event, frozen=True, tag="Reopened"):
     reason: str
 
 
+class ResolveProposed(_Event, frozen=True, tag="ResolveProposed"):
+    """Every alert has been silent since `since`; whether it is over is for a person to say. `missing` is what keeps it
+    from being resolved, in words."""
+
+    since: datetime
+    missing: tuple[str, ...] = ()
+
+
+# Several incidents
+
+
+class Merged(_Event, frozen=True, tag="Merged"):
+    """It is one with the incident `number` (`incident` is its id), where its alerts and all that was owed are now."""
+
+    number: int
+    incident: str
+    title: str
+    reason: str = ""
+
+
+class Absorbed(_Event, frozen=True, tag="Absorbed"):
+    """The incident `number` was merged into this one. The counts are of the alerts that came with it; `services` what
+    they are about. `reached` are rungs of this incident's ladder that need not be paged again, `pages` those that had
+    arrived there."""
+
+    number: int
+    incident: str
+    title: str
+    severity: str
+    opened_at: datetime
+    clock_started_at: datetime
+    alerts_total: int = 0
+    alerts_firing: int = 0
+    quiet_since: datetime | None = None
+    impact_started_at: datetime | None = None
+    services: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    reporters: tuple[str, ...] = ()
+    reported_at: datetime | None = None
+    reached: tuple[str, ...] = ()
+    pages: tuple[Page, ...] = ()
+    reason: str = ""
+
+
+class SplitOff(_Event, frozen=True, tag="SplitOff"):
+    """Some of its alerts became the incident `number`."""
+
+    number: int
+    incident: str
+    title: str
+    alerts_total: int
+    alerts_firing: int
+    reason: str = ""
+
+
+class SplitFrom(_Event, frozen=True, tag="SplitFrom"):
+    """It began as a part of the incident `number`, with these of its alerts."""
+
+    number: int
+    incident: str
+    title: str
+    alerts_total: int
+    alerts_firing: int
+    impact_started_at: datetime | None = None
+
+
+class Joined(_Event, frozen=True, tag="Joined"):
+    """Alerts of `service` are of this incident too, as a rule of the settings says; `alert` was the first of them."""
+
+    service: str
+    alert: str
+    why: str
+
+
+class RelationDenied(_Event, frozen=True, tag="RelationDenied"):
+    """A person said that the incident `number` has nothing to do with this one: it is not suggested any more."""
+
+    number: int
+    incident: str
+    reason: str = ""
+
+
+# Afterwards
+
+
 class ActionItemAdded(_Event, frozen=True, tag="ActionItemAdded"):
     item: str
     title: str
@@ -382,6 +472,7 @@ Event: TypeAlias = (
     | MitigationApproved | GlassBroken | MitigationRejected | ApprovalExpired | MitigationStarted | MitigationFinished
     | MitigationOutcomeUnknown | MitigationOutputKept | MitigationObserved | Mitigated | VerificationStarted
     | ResolveRequested | VerificationFailed | VerificationPassed | ChecklistTicked | Resolved | Reopened
+    | ResolveProposed | Merged | Absorbed | SplitOff | SplitFrom | Joined | RelationDenied
     | ActionItemAdded | ActionItemDone | TaskReminded | Closed
 )  # fmt: skip
 

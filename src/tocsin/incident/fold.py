@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from tocsin.incident import events as e
+from tocsin.incident import merged
 from tocsin.incident.errors import TransitionError
 from tocsin.incident.state import (
     ActionItem,
@@ -27,7 +28,7 @@ from tocsin.incident.state import (
 from tocsin.incident.transitions import after
 
 Changes = dict[str, Any]
-MOST_GROUPS, MOST_REPORTERS = 50, 500
+MOST_GROUPS, MOST_REPORTERS, MOST_SERVICES = 50, 500, 200
 """How many an incident remembers: a storm must not make every snapshot large."""
 
 
@@ -40,7 +41,8 @@ def begin(id_: str, number: int, entry: e.Entry) -> Incident:
         id=id_, number=number, title=opened.title, severity=opened.severity, severity_reason=opened.severity_reason,
         status=Status.OPEN, service=opened.service, source=opened.source, runbook=opened.runbook, opened_at=entry.at,
         clock_started_at=entry.at, version=entry.seq, summary=opened.summary,
-        linked=opened.linked, first_role=opened.first_role, drill=opened.drill,
+        linked=opened.linked, first_role=opened.first_role, drill=opened.drill, labels=opened.labels,
+        after_quiet=opened.after_quiet, quiet=opened.quiet,
     )  # fmt: skip
 
 
@@ -78,6 +80,8 @@ def _(event: e.AlertFired, i: Incident, entry: e.Entry) -> Changes:
         "alerts_firing": i.alerts_firing + 1,
         "impact_started_at": started,
         "groups": (*i.groups, event.group) if new else i.groups,
+        "quiet_since": None,
+        "proposed_at": None,
     }
 
 
@@ -89,7 +93,8 @@ def _(event: e.Reported, i: Incident, entry: e.Entry) -> Changes:
 
 @_changes.register
 def _(event: e.AlertResolved, i: Incident, entry: e.Entry) -> Changes:
-    return {"alerts_firing": max(0, i.alerts_firing - 1)}
+    firing = max(0, i.alerts_firing - 1)
+    return {"alerts_firing": firing, "quiet_since": i.quiet_since or (None if firing else entry.at)}
 
 
 @_changes.register
@@ -336,8 +341,44 @@ def _(event: e.Reopened, i: Incident, entry: e.Entry) -> Changes:
         "generation": i.generation + 1, "clock_started_at": entry.at, "resolved_at": None, "closed_at": None,
         "mitigated_at": None, "acknowledged_at": None, "acknowledged_by": None, "acknowledge_due_at": None,
         "acknowledge_missed": False, "verification": None, "resolve_requested_by": None,
-        "ticks": (), "answers": (),
+        "ticks": (), "answers": (), "quiet_since": None, "proposed_at": None,
     }  # fmt: skip
+
+
+@_changes.register
+def _(event: e.ResolveProposed, i: Incident, entry: e.Entry) -> Changes:
+    return {"proposed_at": entry.at}
+
+
+@_changes.register
+def _(event: e.Merged, i: Incident, entry: e.Entry) -> Changes:
+    return merged.merged(event, i, entry)
+
+
+@_changes.register
+def _(event: e.Absorbed, i: Incident, entry: e.Entry) -> Changes:
+    return merged.absorbed(event, i, most_groups=MOST_GROUPS, most_reporters=MOST_REPORTERS)
+
+
+@_changes.register
+def _(event: e.SplitOff, i: Incident, entry: e.Entry) -> Changes:
+    return merged.split_off(event, i, entry)
+
+
+@_changes.register
+def _(event: e.SplitFrom, i: Incident, entry: e.Entry) -> Changes:
+    return merged.split_from(event, i, entry)
+
+
+@_changes.register
+def _(event: e.Joined, i: Incident, entry: e.Entry) -> Changes:
+    new = event.service and event.service not in (i.service, *i.services) and len(i.services) < MOST_SERVICES
+    return {"services": (*i.services, event.service) if new else i.services}
+
+
+@_changes.register
+def _(event: e.RelationDenied, i: Incident, entry: e.Entry) -> Changes:
+    return {"unrelated": (*i.unrelated, event.incident)}
 
 
 @_changes.register

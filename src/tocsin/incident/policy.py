@@ -21,6 +21,14 @@ class AfterAcknowledge(StrEnum):
     STOP = "stop"
 
 
+class AfterQuiet(StrEnum):
+    """What is done once every alert of an incident has been silent for a while."""
+
+    PROPOSE = "propose"
+    RESOLVE = "resolve"
+    NOTHING = "nothing"
+
+
 class Role(StrEnum):
     """What a person may do, each including the ones before it."""
 
@@ -48,6 +56,10 @@ class Rules(Struct, frozen=True):
     repeat_reminder: timedelta = timedelta(days=1)
     reminders: int = 3
     severity_labels: Mapping[str, str] = {}
+    quiet: timedelta = timedelta(minutes=10)
+    after_quiet: AfterQuiet = AfterQuiet.PROPOSE
+    depends_on: Mapping[str, tuple[str, ...]] = {}
+    """By service, the services that it needs."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
@@ -27,6 +27,8 @@ class Status(StrEnum):
 
 
 class Page(Struct, frozen=True):
+    """`of` is the number of the incident that it was sent for, when that was merged into this one; else 0."""
+
     key: str
     role: str
     person: str
@@ -36,6 +38,15 @@ class Page(Struct, frozen=True):
     contacts: tuple[str, ...] = ()
     delivered: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+    of: int = 0
+
+
+class Other(Struct, frozen=True):
+    """Another incident, by which this one was joined or from which it was split."""
+
+    number: int
+    id: str
+    title: str
 
 
 class StepState(Struct, frozen=True):
@@ -156,6 +167,9 @@ class Incident(Struct, frozen=True):
 
     `first_resolved_at` survives a reopening. `version` is the seq of the last event folded in. `groups` are the first
     groups of its alerts, each as `group_signal` names it; `reporters` who reported it, empty for somebody unnamed.
+    `quiet_since` is when the last alert of those it has stopped firing, None while one fires and where there is none;
+    `proposed_at` when it was proposed since to resolve it. `labels` are those of the alert that opened it. `services`
+    are those it is about beside its own; `unrelated` the ids of incidents that a person keeps apart from it.
     """
 
     id: str
@@ -208,6 +222,17 @@ class Incident(Struct, frozen=True):
     reminded: tuple[str, ...] = ()
     first_role: str = ""
     drill: bool = False
+    after_quiet: str = ""
+    quiet: timedelta | None = None
+    quiet_since: datetime | None = None
+    proposed_at: datetime | None = None
+    labels: dict[str, str] = {}
+    services: tuple[str, ...] = ()
+    merged_into: Other | None = None
+    absorbed: tuple[Other, ...] = ()
+    split_from: Other | None = None
+    split_off: tuple[Other, ...] = ()
+    unrelated: tuple[str, ...] = ()
 
     @property
     def commander(self) -> str | None:

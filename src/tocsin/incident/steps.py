@@ -8,6 +8,7 @@ from datetime import timedelta
 from tocsin.incident import events as e
 from tocsin.incident import templates
 from tocsin.incident.alert import DRILL
+from tocsin.incident.checklists import open_verification
 from tocsin.incident.policy import Context
 from tocsin.incident.state import Incident, Status
 from tocsin.runbook.model import Procedure, Purpose, StepClass
@@ -68,6 +69,19 @@ def unconvincing(incident: Incident) -> tuple[str, ...]:
     wrong = [f"{s.title}: {s.reason or s.outcome}" for s in (run.steps if run else ()) if s.outcome in BAD]
     silent = [f"{s.title} has not answered" for s in (run.steps if run else ()) if s.outcome is None]
     return (*wrong, *silent)
+
+
+def what_is_missing(incident: Incident, ctx: Context) -> tuple[str, ...]:
+    """What still keeps the incident from being resolved, in words; empty when nothing does."""
+    missing = [f"open: {i.text}" for i in open_verification(incident, ctx.policy.runbook)]
+    v = incident.verification
+    if v is None or v.status == "failed":
+        missing.append("the verification has not run" if v is None else f"the verification failed: {v.reason}")
+    elif v.status == "watching" and ctx.at < v.earliest_at:
+        missing.append(f"monitoring until {v.earliest_at:%H:%M} UTC at the earliest")
+    if v is not None and v.status == "watching":
+        missing += unconvincing(incident)
+    return tuple(missing)
 
 
 def monitored(incident: Incident, ctx: Context, *, cause: str) -> tuple[e.Event, ...]:

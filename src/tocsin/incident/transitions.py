@@ -67,7 +67,16 @@ TRANSITIONS: Mapping[type[e.Event], Mapping[Status, Status]] = {
     e.VerificationPassed: _stay(OPEN, MONITORING),
     e.ResolveRequested: _stay(MONITORING),
     e.ChecklistTicked: _stay(*_ALL),
-    e.Resolved: {ACKNOWLEDGED: RESOLVED, MITIGATING: RESOLVED, MONITORING: RESOLVED},
+    # nobody may have owned what came and went by itself; the rules say whether it ends by itself then
+    e.Resolved: {OPEN: RESOLVED, ACKNOWLEDGED: RESOLVED, MITIGATING: RESOLVED, MONITORING: RESOLVED},
+    e.ResolveProposed: _stay(*_LIVE),
+    # what was merged is over here, and goes on there
+    e.Merged: {OPEN: CLOSED, ACKNOWLEDGED: CLOSED, MITIGATING: CLOSED, MONITORING: CLOSED},
+    e.Absorbed: _stay(*_LIVE),
+    e.SplitOff: _stay(*_LIVE),
+    e.SplitFrom: _stay(OPEN),
+    e.Joined: _stay(*_LIVE),
+    e.RelationDenied: _stay(*_UNCLOSED),
     e.Reopened: {RESOLVED: OPEN, CLOSED: OPEN},
     e.ActionItemAdded: _stay(*_ALL),
     e.ActionItemDone: _stay(*_ALL),

@@ -28,6 +28,8 @@ _WAYS = {
     "console": "on the console",
     "resolve": "by resolving it",
     "drill": "in a drill",
+    "merge": "in an incident that was merged into this one",
+    "split": "in the incident that this one was split from",
 }
 _MESSAGES = {"page": "page", "notify": "notice", "post": "message", "update": "update", "status": "status update"}
 _OUTCOMES = {
@@ -90,6 +92,11 @@ def listed(names: Iterable[str], most: int = 5) -> str:
     if len(all_) > most:
         all_ = [*all_[:most], f"{len(all_) - most} more"]
     return " and ".join(filter(None, (", ".join(all_[:-1]), *all_[-1:])))
+
+
+def counted(many: int, what: str) -> str:
+    """`1 alert`, `9,999 alerts`."""
+    return f"{many:,} {what}{'' if many == 1 else 's'}"
 
 
 def outcome_words(outcome: str) -> str:
@@ -398,6 +405,54 @@ def _(event: e.Resolved, entry: e.Entry, incident: Incident | None) -> str:
 @_said.register
 def _(event: e.Reopened, entry: e.Entry, incident: Incident | None) -> str:
     return f"{_who(entry)} reopened the incident{_because(event.reason)}"
+
+
+@_said.register
+def _(event: e.ResolveProposed, entry: e.Entry, incident: Incident | None) -> str:
+    still = f", with {listed(event.missing)}" if event.missing else ""
+    return f"All signals ended {duration(entry.at - event.since)} ago: {_who(entry)} proposed to resolve{still}"
+
+
+# Several incidents
+
+
+@_said.register
+def _(event: e.Merged, entry: e.Entry, incident: Incident | None) -> str:
+    return f"{_who(entry)} merged this incident into #{event.number} {event.title}{_because(event.reason)}"
+
+
+@_said.register
+def _(event: e.Absorbed, entry: e.Entry, incident: Incident | None) -> str:
+    with_ = (
+        f", with {counted(event.alerts_total, 'alert')}, {event.alerts_firing:,} firing" if event.alerts_total else ""
+    )
+    return f"{_who(entry)} merged #{event.number} {event.title} into this incident{with_}{_because(event.reason)}"
+
+
+@_said.register
+def _(event: e.SplitOff, entry: e.Entry, incident: Incident | None) -> str:
+    what = counted(event.alerts_total, "alert")
+    return f"{_who(entry)} split {what} off, as #{event.number} {event.title}{_because(event.reason)}"
+
+
+@_said.register
+def _(event: e.SplitFrom, entry: e.Entry, incident: Incident | None) -> str:
+    what = counted(event.alerts_total, "alert")
+    return f"{_who(entry)} split this incident from #{event.number} {event.title}, with {what}"
+
+
+@_said.register
+def _(event: e.Joined, entry: e.Entry, incident: Incident | None) -> str:
+    about = f" of {event.service}" if event.service else ""
+    return f"Alert {event.alert}{about} joined this incident{_because(event.why)}"
+
+
+@_said.register
+def _(event: e.RelationDenied, entry: e.Entry, incident: Incident | None) -> str:
+    return f"{_who(entry)} said that #{event.number} is not related{_because(event.reason)}"
+
+
+# Afterwards
 
 
 @_said.register

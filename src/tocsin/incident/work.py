@@ -13,6 +13,7 @@ from tocsin.incident.hints import after_failure
 from tocsin.incident.policy import Policy
 from tocsin.incident.state import Incident, Status
 from tocsin.incident.templates import span
+from tocsin.incident.wording import counted, duration
 
 
 class Send(Struct, frozen=True, tag="send"):
@@ -256,6 +257,40 @@ def _(
 
 
 @_announce.register
+def _(
+    event: e.ResolveProposed, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy
+) -> tuple[Work, ...]:
+    lines = [
+        f"All signals of \u201c{after.title}\u201d ended {duration(entry.at - event.since)} ago: resolve?",
+        f"Still missing: {'; '.join(event.missing)}." if event.missing else "",
+        policy.link.format(number=after.number),
+    ]
+    return (Send("post", f"quiet:{entry.seq}", f"Resolve? {after.title}", "\n".join(filter(None, lines))),)
+
+
+@_announce.register
+def _(event: e.Absorbed, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy) -> tuple[Work, ...]:
+    why = f": {event.reason}" if event.reason else ""
+    text = (
+        f"{entry.actor} merged incident {event.number} \u201c{event.title}\u201d into this one, "
+        f"incident {after.number} \u201c{after.title}\u201d{why}. Go on here."
+    )
+    link = policy.link.format(number=after.number)
+    return (Send("post", f"merged:{entry.seq}", f"Merged: {after.title}", "\n".join(filter(None, (text, link)))),)
+
+
+@_announce.register
+def _(event: e.SplitOff, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy) -> tuple[Work, ...]:
+    why = f": {event.reason}" if event.reason else ""
+    text = (
+        f"{entry.actor} split {counted(event.alerts_total, 'alert')} off \u201c{after.title}\u201d{why}. "
+        f"They are incident {event.number} \u201c{event.title}\u201d now."
+    )
+    link = policy.link.format(number=event.number)
+    return (Send("post", f"split:{entry.seq}", f"Split off: {event.title}", "\n".join(filter(None, (text, link)))),)
+
+
+@_announce.register
 def _(event: e.Reopened, before: Incident | None, entry: e.Entry, after: Incident, policy: Policy) -> tuple[Work, ...]:
     text = f"{entry.actor} reopened \u201c{after.title}\u201d: {event.reason}"
     return (Send("post", f"reopened:{entry.seq}", f"Reopened: {after.title}", text),)
@@ -280,9 +315,16 @@ def _page_text(incident: Incident, cause: str, policy: Policy) -> str:
         incident.title,
         f"{incident.severity}{described} \u00b7 {incident.service or 'no service named'}",
         f"Why you: {cause}.",
+        _many(incident),
         incident.summary,
     ]
     return "\n".join(line for line in lines if line)
+
+
+def _many(incident: Incident) -> str:
+    """How many alerts there are beside the one that the title tells of."""
+    more = incident.alerts_total - 1
+    return f"+{counted(more, 'alert')}, {incident.alerts_firing:,} firing in all." if more > 0 else ""
 
 
 def _mitigation_said(approval: str, entry: e.Entry, after: Incident, words: str) -> tuple[Work, ...]:

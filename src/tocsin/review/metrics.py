@@ -50,17 +50,24 @@ class UpdateCadence(Struct, frozen=True):
 
 
 def metrics(incident: Incident, timeline: Sequence[e.Entry], *, now: datetime | None = None) -> tuple[Metric, ...]:
-    """MTTD, MTTA, MTTM, MTTR, in that order. With `now`, an end that lies after it is invalid."""
+    """MTTD, MTTA, MTTM, MTTR, in that order. With `now`, an end that lies after it is invalid.
+
+    An incident that was merged counts once, where it went on: here each is invalid, and says so.
+    """
     opened = ("the opening", incident.opened_at)
     acknowledged = _at(first(timeline, e.Acknowledged))
     mitigated = _at(_held(timeline))
     resolved = _at(first(timeline, e.Resolved))
-    return (
+    found = (
         _metric("MTTD", "opened - impact start", ("the impact start", incident.impact_started_at), opened, now=now),
         _metric("MTTA", "first acknowledged - opened", opened, ("the acknowledge", acknowledged), now=now),
         _metric("MTTM", "mitigation that held - opened", opened, ("the mitigation", mitigated), now=now),
         _metric("MTTR", "first resolved - opened", opened, ("the resolve", resolved), now=now),
     )
+    into = incident.merged_into
+    if into is None:
+        return found
+    return tuple(Metric(m.name, None, m.formula, f"merged into #{into.number}, where it counts") for m in found)
 
 
 def acknowledge_sla(incident: Incident, timeline: Sequence[e.Entry]) -> AcknowledgeSla:

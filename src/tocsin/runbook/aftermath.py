@@ -229,6 +229,8 @@ def _elsewhere(section: Section) -> Iterator[PostIncident]:
         within = _deadline(item.text) if called else None
         if within is not None:
             yield PostIncident(_name(item.text), within, (), item.line)
+        elif _WORKDAYS.search(bare) and not _LEGAL.search(bare):
+            yield PostIncident(_text(item), None, (), item.line)
 
 
 def _undated(section: Section) -> Iterator[PostIncident]:

@@ -33,6 +33,7 @@ _UPDATING = re.compile(
 )
 _CLAUSE = re.compile(r"[,;]\s*(?!(?:and |or )?(?:sev(?:erity)?|p|s|level|priority)[\s-]?[0-9])", re.IGNORECASE)
 _CASE = re.compile(r"(?:if|for|in|on|during|when|while)\b", re.IGNORECASE)
+_QUOTED = re.compile(r"[\"“«][^\"“”«»]{20,}[\"”»]")  # a message's own words promise nothing
 _PAIR = re.compile(r"([^,;:()]+)\(([^()]*)\)")
 _ADVERB = re.compile(r"\b(?:hourly|daily)\b", re.IGNORECASE)
 _CHANNEL = re.compile(r"^(?:primary |main |incident )?(?:channels?|where)$", re.IGNORECASE)
@@ -58,7 +59,8 @@ def cadence(document: Document, defined: levels.Scale) -> tuple[tuple[Cadence, .
                 if earlier.every != every and not _in_table(document, line):
                     said.append(_contradicted(document, Cadence(name, every, line), earlier))
     if not rules and not general:
-        for text, line in _points(document):
+        for written, line in _points(document):
+            text = _QUOTED.sub("", written)
             for name, every in _by_level(plain(text), defined):
                 rules.setdefault(name, Cadence(name, every, line))
             stated = _interval(text) if _UPDATING.search(plain(text)) and not levels.mentions(text, defined) else None
@@ -101,7 +103,8 @@ def channels(document: Document) -> tuple[Audience, ...]:
 def _stated(section: Section, defined: levels.Scale) -> Iterator[tuple[str | None, timedelta, int]]:
     """(severity, interval, line) of each rule the section states; a text with two intervals is not divided by guess,
     unless each follows its level in parentheses: `Updates: P0 (15 min), P1 (hourly)`."""
-    for text, line in _rules(section):
+    for written, line in _rules(section):
+        text = _QUOTED.sub("", written)
         if not _OFTEN_AT_ALL.search(text):
             continue
         for level, every in _divided(text, defined) or [(text, _interval(text))]:
@@ -156,7 +159,16 @@ def _divided(text: str, defined: levels.Scale) -> list[tuple[str, timedelta | No
     pieces = re.split(r"[,;]|\band\b", rest or label)
     stated = [(piece, _interval(piece)) for piece in pieces]
     whole = len(stated) > 1 and all(every and levels.mentions(piece, defined) for piece, every in stated)
-    return stated if whole else []
+    return stated if whole else _divided_inside(plain(text), defined)
+
+
+def _divided_inside(text: str, defined: levels.Scale) -> list[tuple[str, timedelta | None]]:
+    """The same of the rules in one parenthesis: `Update (every 30 min for P0, every hour for P1): what is known`."""
+    for inside in re.findall(r"\(([^()]*)\)", text):
+        stated = [(piece, _interval(piece)) for piece in re.split(r"[,;]|\band\b", inside)]
+        if len(stated) > 1 and all(every and levels.mentions(piece, defined) for piece, every in stated):
+            return stated
+    return []
 
 
 def _rules(section: Section) -> list[tuple[str, int]]:

@@ -45,7 +45,7 @@ _ALWAYS = re.compile(r"^24\s?[/x]\s?7$")
 _IMMEDIATE = re.compile(
     r"(?:page |respond |acknowledge )?(?:immediate(?:ly)?|at once|instant(?:ly)?|"
     r"i[nm]?mediat[oa](?:mente)?|imm[ée]diate(?:ment)?|immédiat|sofort|немедленно|立即)(?: (?:response|"
-    r"on-call|action|page))?(?: (?:is )?(?:required|needed|expected))?"
+    r"on-call|action|page|attention|containment|engagement))?(?: (?:is )?(?:required|needed|expected))?"
     r"(?:\s?[(,:/-]\s?(?P<bound>[^()]*)\)?)?"
 )
 _SINCE = re.compile(rf"t\s?\+\s?(?P<number>[0-9]+)\s?(?P<unit>{_UNIT})?")

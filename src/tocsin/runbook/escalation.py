@@ -10,7 +10,7 @@ from tocsin.runbook.document import Document, Section, Table
 from tocsin.runbook.model import Finding, Rung
 from tocsin.runbook.wording import Wording, is_nothing, plain
 
-_ABOUT = Wording(r"escalat|escalon|escalada|эскалац|升级|who to (?:page|call|notify)|notif", re.IGNORECASE)
+_ABOUT = Wording(r"escalat|escalon|escalada|escala[cç]|эскалац|升级|who to (?:page|call|notify)|notif", re.IGNORECASE)
 _ROLE = re.compile(r"^(?:role|who|contact|person|team|title|escalate to|notify)\b", re.IGNORECASE)
 _RESPONSE = re.compile(r"respon|resol|acknowledg|\back\b", re.IGNORECASE)
 _AT_ONCE = re.compile(
@@ -24,7 +24,8 @@ _TO = r"escalate to|notify|contact|\bwho\b|\brole\b|person|\bteam\b|responder|ow
 _WHEN = r"\bwhen\b|trigger|condition|criteria|\bafter\b|\btime|threshold|\bif\b|situation|unresolved"
 _RANK = re.compile(r"(?:l|level|tier|stage|step|line)?\s?-?[0-9]+\b\s*[-–—:.)]*\s*", re.IGNORECASE)
 _WHO = re.compile(
-    r"^(?:escalat\w*|escalate to|who to (?:page|notify|escalate|alert|call|contact|inform)|"
+    r"^(?:escalat\w*|escala[cç]\w*|escalonamento|escalate to|"
+    r"who to (?:page|notify|escalate|alert|call|contact|inform)|"
     r"escalation (?:contact|to|path|role))$",
     re.IGNORECASE,
 )

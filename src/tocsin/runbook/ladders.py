@@ -15,7 +15,7 @@ from tocsin.runbook.model import Rung
 from tocsin.runbook.phrases import Line
 from tocsin.runbook.wording import Wording, plain
 
-_ABOUT = Wording(r"escalat|escalon|escalada|эскалац|升级", re.IGNORECASE)
+_ABOUT = Wording(r"escalat|escalon|escalada|escala[cç]|эскалац|升级", re.IGNORECASE)
 _ORDER = Wording(
     r"on-?\s?call (?:rotation|schedule|order|chain)|(?:call|phone|paging|contact) (?:tree|chain|order)|"
     r"chain of command",
@@ -31,7 +31,9 @@ _UNREAL = Wording(r"template|example|checklist|training|external|vendor", re.IGN
 _STATED = re.compile(r"escalat|unresolved|not resolved|no (?:response|ack)|after", re.IGNORECASE)
 _NAME = 5  # words of a name in a chain, its time in parentheses among them
 _PASSED = re.compile(r"(?:if|when|after)\b[^:]{3,100}", re.IGNORECASE)
-_LABEL = re.compile(r"(?:auto(?:matic)?[\s-]?)?(?:escalat\w*|escalon\w*|escalada|эскалац\w*|升级)", re.IGNORECASE)
+_LABEL = re.compile(
+    r"(?:auto(?:matic)?[\s-]?)?(?:escalat\w*|escalon\w*|escalada|escala[cç]\w*|эскалац\w*|升级)", re.IGNORECASE
+)
 _ARROW = re.compile(r"\s*(?:→|⇒|➔|-+>|=+>)\s*")
 _STEM = re.compile(r"^[\s│|├└┌┐┘┤─▼▽↓⬇v^]+(?=[\s(\[]|$)|^[\s│|├└─>+-]+")
 _MARKER = re.compile(r"^(?:[0-9]+[.)]|[-*•])\s+")

@@ -112,7 +112,7 @@ def fields(body: str) -> tuple[str, ...]:
 def _is_message(block: object) -> bool:
     match block:
         case Quote(text=text):
-            return bool(fields(text))
+            return bool(fields(text) or _SUBJECT.match(text))
         case Paragraph(text=text):
             return bool(_QUOTED.fullmatch(text.strip()))
         case Code(fenced=True, language=language, text=text) if language in _PROSE:

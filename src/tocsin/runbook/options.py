@@ -34,6 +34,11 @@ FIXES = Wording(r"resol(?:ve|ution|ving)|recover|remediat|repair|fix|eradicat", 
 _IN_ORDER = Wording(r"procedure\b", re.IGNORECASE)  # what stands below is gone through, and nothing to choose from
 _PROCESS = re.compile(r"\b(?:protocol|procedure|sequence|workflow)s?$", re.IGNORECASE)
 _REMARK = re.compile(r"(?:the|this|these|it|expected|should|output|note|see|or)\b|.*\bshould\b", re.IGNORECASE)
+_HAPPENS = re.compile(
+    r"(?:(?!\b(?:what|that|which|who|if|when|until|whether)\b)[^:–—]){3,60}\s"
+    r"(?:is|are)\s(?:\w+ly\s)?\w{2,}(?:ed|en|pt|ilt)\b[^:–—]*",
+    re.IGNORECASE,
+)
 _GOAL = re.compile(r"(?:goal|objective|note|purpose|aim|priority|owner|who|target|warning|important)\b", re.IGNORECASE)
 _LIST_OF = re.compile(
     r"(?:common |possible |available |mitigation |immediate )*(?:options?|actions?|strategies|"
@@ -155,10 +160,15 @@ def _items(block: Items, tail: Code | None) -> Iterator[Option]:
     if _is_process(block):
         return
     for item in block.items:
-        if _GOAL.match(plain(item.text)) or plain(item.text).endswith("?"):
+        if _GOAL.match(plain(item.text)) or plain(item.text).endswith("?") or _is_told(item):
             continue
         inner = (*item.blocks, tail) if tail is not None and item is block.items[-1] else item.blocks
         yield _item(item, inner)
+
+
+def _is_told(item: Item) -> bool:
+    """Whether a point tells what happens (`Affected systems are isolated`) and not what to do."""
+    return bool(_HAPPENS.fullmatch(plain(item.text))) and not item.blocks and not commands.first_in(item.text)
 
 
 def _is_process(block: Items) -> bool:

@@ -47,6 +47,7 @@ _SCENARIOS = Wording(
 _SCENARIO = Wording(
     r"(?:scenario|playbook|runbook|case)\s+[0-9a-z]\b|(?:rb|pb|rbk|run|sop|kb|play)-?[0-9]{1,3}\b", re.IGNORECASE
 )
+_GRADED = re.compile(r"(?:sev|p)[\s-]?[0-9]\s?[:–—-]\s?\w{3,}", re.IGNORECASE)  # `P2: The search is slow`
 _PHASE = Wording(
     r"(?:step|phase|stage)\s+[0-9]|post-?\s?(?:incident|mortem)|communicat|escalat|contact|severit|"
     r"overview|template|related|"
@@ -154,7 +155,7 @@ def _scenarios(document: Document) -> Iterator[tuple[Section, Section]]:
         parent.line for section, parent in zip(document.sections, parents, strict=True) if _is_part(section)
     )
     for section, parent in zip(document.sections, parents, strict=True):
-        known = named[parent.line] >= 2 or _SCENARIO.match(parent.title)
+        known = named[parent.line] >= 2 or _SCENARIO.match(parent.title) or _GRADED.match(parent.title)
         rolled = (_is_part(section) and known) or _is_unnamed(section)
         yield section, parent if rolled and parent.level >= 2 else section
 

@@ -19,7 +19,7 @@ _NAMED = re.compile(
 )
 _VERB = re.compile(
     r"^(?:then |and |also |auto-?\s?)?(?:page|notify|contact|call|tell|escalate(?: to)?|inform|alert|ping|involve|"
-    r"engage|loop in|add|wake(?: up)?|"
+    r"engage|loop in|add|wake(?: up)?|alertar(?: al?)?|avisar(?: al?)?|notificar(?: al?)?|llamar al?|acionar|"
     r"reach out to|immediate(?:ly)?(?: to|:)?)\s+(?:the\s+)?(?=\S)",
     re.IGNORECASE,
 )

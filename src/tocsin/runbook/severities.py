@@ -17,7 +17,7 @@ _ABOUT = re.compile(
     r"severit|classif|классиф|\blevels?\b|priorit|\bsevs?\b|severidad|gravidad|gravedad|n[ií]ve(?:l|is)|gravit[eé]|уровн|级别|等级",
     re.IGNORECASE,
 )
-_ESCALATION = re.compile(r"escalat|escalon|escalada|эскалац|升级", re.IGNORECASE)
+_ESCALATION = re.compile(r"escalat|escalon|escalada|escala[cç]|эскалац|升级", re.IGNORECASE)
 _ASIDE = re.compile(r"\s*\([^()0-9]*\)\s*$")  # how one is told, in `15 min (page)`
 _ASIDE_TIME = re.compile(r"\((?P<time>[^()]*)\)\s*:?\s*$")
 _CAPTION = 6  # words of a line that stands for a heading

@@ -22,7 +22,7 @@ _ENCODER = msgspec.json.Encoder()
 STATE = msgspec.json.Decoder(Incident)
 EVIDENCE = msgspec.json.Decoder(Evidence)
 Values = dict[str, Any]
-REV = 1
+REV = 2
 """The revision of the folded state, raised when an older version would read or write it wrongly: such a version leaves
 the incidents that a newer one has written to the newer ones."""
 BUNDLED = ("page", "notify")

@@ -43,6 +43,7 @@ from tocsin.store import asking, rows, sending
 from tocsin.store import schema as t
 from tocsin.store.errors import NewerVersion, StoreUnavailable, reason
 from tocsin.store.keeping import Keeping
+from tocsin.store.moving import Moving
 from tocsin.store.replicas import Replicas
 from tocsin.store.silences import Silences, Wanted
 from tocsin.store.staging import Due, Finished, Layer
@@ -81,7 +82,7 @@ class _Stage:
             self._tx._drop_layer(exc)
 
 
-class Tx(Keeping, Replicas, Silences, Upkeep):
+class Tx(Keeping, Moving, Replicas, Silences, Upkeep):
     """One transaction on one connection; `writing` stages, and the caller ends with `flush`."""
 
     def __init__(self, connection: Connection, *, writing: bool = False) -> None:

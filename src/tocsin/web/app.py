@@ -13,6 +13,7 @@ from tocsin.web import (
     health,
     heartbeats,
     inspector_views,
+    merging,
     opsgenie,
     pagerduty,
     public,
@@ -50,6 +51,7 @@ def create_app(house: House) -> FastAPI:
     for router in (
         reading.router,
         commands.router,
+        merging.router,
         actions.router,
         running.router,
         runners.router,

@@ -60,6 +60,14 @@ Length: TypeAlias = Annotated[
 ]
 
 
+def _ref(given: object) -> object:
+    """A number may be written as one."""
+    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+
+
+Ref: TypeAlias = Annotated[Name, BeforeValidator(_ref, json_schema_input_type=int | str)]
+
+
 Matcher: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=800)]
 
 
@@ -139,6 +147,28 @@ class MaybeWhy(Request):
 
 class Why(Request):
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
+
+
+class Merge(Request):
+    """`into` is the number, or the id, of the incident that goes on."""
+
+    into: Ref
+    reason: Reason = ""
+
+
+class Split(Request):
+    """`alerts` are fingerprints of some of the incident's alerts; without a title the first one's words are it."""
+
+    alerts: Annotated[tuple[Line, ...], Field(min_length=1, max_length=1000)]
+    title: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = ""
+    reason: Reason = ""
+
+
+class Unrelated(Request):
+    """`incident` is the number, or the id, of the other."""
+
+    incident: Ref
+    reason: Reason = ""
 
 
 class RunProcedure(Request):

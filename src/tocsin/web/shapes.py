@@ -365,7 +365,8 @@ class VerificationJson(TypedDict):
 class IncidentBriefJson(TypedDict):
     """`sla` is met, missed, pending or none: whether it was acknowledged in the time that its severity asks for.
 
-    `reporters` are the people who reported it. A `drill` belongs into no statistics.
+    `reporters` are the people who reported it. A `drill` belongs into no statistics, nor does what was `merged_into`
+    another, by its number.
     """
 
     id: str
@@ -387,11 +388,16 @@ class IncidentBriefJson(TypedDict):
     alerts_firing: int
     reporters: int
     drill: bool
+    merged_into: int | None
     link: str
 
 
 class IncidentJson(IncidentBriefJson):
-    """`alerts` are the first 100. `missing` is what keeps the incident from being resolved, in words."""
+    """`alerts` are the first 100. `missing` is what keeps the incident from being resolved, in words.
+
+    `services` are those it is about beside `service`; `absorbed`, `split_from`, `split_off` numbers of other incidents.
+    `quiet_since` is when its last alert stopped, null while one fires.
+    """
 
     severity_reason: str
     source: str
@@ -416,6 +422,12 @@ class IncidentJson(IncidentBriefJson):
     version: int
     indicators: list[IndicatorJson]
     severity_suggestion: WeighedJson | None
+    services: list[str]
+    absorbed: list[int]
+    split_from: int | None
+    split_off: list[int]
+    quiet_since: Instant | None
+    resolve_proposed_at: Instant | None
 
 
 class IncidentAnswer(RootModel[IncidentJson]):
@@ -425,6 +437,18 @@ class IncidentAnswer(RootModel[IncidentJson]):
 class IncidentsJson(TypedDict):
     incidents: list[IncidentBriefJson]
     next: str | None
+
+
+class RelatedIncidentJson(TypedDict):
+    """`reasons` are words, the weightiest first; the higher the `score`, the likelier it is one trouble."""
+
+    incident: IncidentBriefJson
+    score: int
+    reasons: list[str]
+
+
+class RelatedJson(TypedDict):
+    related: list[RelatedIncidentJson]
 
 
 class EntryJson(TypedDict):

@@ -60,6 +60,7 @@ def brief(incident: Incident, policy: Policy, now: datetime) -> s.IncidentBriefJ
         "alerts_firing": incident.alerts_firing,
         "reporters": len(incident.reporters),
         "drill": incident.drill,
+        "merged_into": incident.merged_into.number if incident.merged_into else None,
         "link": policy.link.format(number=incident.number),
     }
 
@@ -125,6 +126,12 @@ def whole(
         "missing": list(missing),
         "public": public(incident),
         "version": incident.version,
+        "services": list(incident.services),
+        "absorbed": [o.number for o in incident.absorbed],
+        "split_from": incident.split_from.number if incident.split_from else None,
+        "split_off": [o.number for o in incident.split_off],
+        "quiet_since": maybe(incident.quiet_since),
+        "resolve_proposed_at": maybe(incident.proposed_at),
     }
 
 

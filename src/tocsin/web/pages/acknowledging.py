@@ -33,6 +33,7 @@ async def ask(request: Request, house: Here, ticket: str) -> Response:
     said, incident = found
     if said.generation != incident.generation:
         return error_page(request, GONE, "Gone", _REOPENED)
+    incident = await house.desk.merging.surviving(incident)
     trouble = f"The incident is {incident.status.value} already." if incident.status.over else ""
     return _page(request, house, said, incident, trouble=trouble)
 
@@ -49,6 +50,7 @@ async def acknowledge(request: Request, house: Here, ticket: str) -> Response:
     except TransitionError as refusal:
         if said.generation != incident.generation:
             return error_page(request, GONE, "Gone", _REOPENED)
+        incident = await house.desk.merging.surviving(incident)
         sentence = f"{str(refusal)[:1].upper()}{str(refusal)[1:]}."
         return _page(request, house, said, incident, trouble=sentence, status=CONFLICT)
     return _page(request, house, said, incident, owned=True)

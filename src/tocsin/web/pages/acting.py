@@ -36,6 +36,7 @@ _ANCHORS = {
     "propose": "approvals", "approve": "approvals", "break-glass": "approvals", "reject": "mitigate",
     "settle": "mitigate", "mitigated": "mitigate", "update": "tell", "say": "tell", "publish": "public", "tick": "end",
     "resolve": "end", "note": "log", "facts": "after", "add-item": "after", "finish-item": "after", "close": "after",
+    "absorb": "related", "unrelated": "related",
 }  # fmt: skip
 
 
@@ -124,6 +125,17 @@ async def _escalate(a: Asked) -> object:
     return await a.desk.escalate(a.ref, a.actor, role=a.field("role") or None, reason=a.field("reason"))
 
 
+async def _merge(a: Asked) -> object:
+    return await a.desk.merging.merge(
+        a.ref, a.actor, into=a.field("into").removeprefix("#").strip(), reason=a.field("reason")
+    )
+
+
+async def _split(a: Asked) -> object:
+    chosen = tuple(a.prefixed("alert:"))
+    return await a.desk.merging.split(a.ref, a.actor, alerts=chosen, title=a.field("title"), reason=a.field("reason"))
+
+
 async def _update(a: Asked) -> object:
     template = a.field("template") or "Update"
     return await a.desk.update(a.ref, a.actor, template=template, fields=a.prefixed("field:"))
@@ -193,6 +205,10 @@ COMMANDS: Mapping[str, Command] = {
     "publish": lambda a: a.desk.publish(a.ref, a.actor, status=a.field("status"), text=a.field("text")),
     "tick": lambda a: a.desk.tick(a.ref, a.actor, item=a.field("item"), done=bool(a.field("done"))),
     "resolve": lambda a: a.desk.resolve(a.ref, a.actor, reason=a.field("reason")),
+    "merge": _merge,
+    "absorb": lambda a: a.desk.merging.merge(a.field("other"), a.actor, into=a.ref),
+    "split": _split,
+    "unrelated": lambda a: a.desk.merging.unrelated(a.ref, a.actor, other=a.field("other")),
     "note": lambda a: a.desk.note(a.ref, a.actor, text=a.field("text")),
     "facts": _facts,
     "add-item": _add_item,

@@ -18,6 +18,7 @@ KINDS = {
     Kind.UPDATE: "Update to the team",
     Kind.APPROVAL: "Approval expires",
     Kind.VERIFY: "Monitoring",
+    Kind.QUIET: "All signals ended",
     Kind.TASK: "After the incident",
     Kind.ACTION_ITEM: "Action item",
 }

@@ -41,7 +41,7 @@ HEAD = ("top", "approvals", "owed")
 LIVE = ("assess", "decide", "mitigate", "classify", "investigate", "tell", "public", "end", "after")
 WATCHED = ("end", "tell", "public", "assess", "decide", "mitigate", "investigate", "classify", "after")
 OVER = ("after", "end", "public", "tell", "assess", "decide", "mitigate", "investigate", "classify")
-ASIDE = ("people",)
+ASIDE = ("people", "related")
 JUMPS = (
     ("assess", "Assess"),
     ("decide", "Decide"),
@@ -196,7 +196,7 @@ _QUIET = (e.MessageDelivered, e.RunStarted, e.RunFinished, e.ContactTried)
 _BAD = (
     e.MessageFailed, e.AcknowledgeMissed, e.VerificationFailed, e.MitigationOutcomeUnknown, e.RungPassed, e.Reopened,
 )  # fmt: skip
-_GOOD = (e.Acknowledged, e.Mitigated, e.Resolved, e.VerificationPassed, e.Closed)
+_GOOD = (e.Acknowledged, e.Mitigated, e.Resolved, e.VerificationPassed, e.ResolveProposed, e.Closed)
 
 SAID = {
     "declared": "Declared. People are being paged as the runbook says.",
@@ -223,6 +223,10 @@ SAID = {
     "facts": "Recorded.",
     "add-item": "Action item added.",
     "finish-item": "Action item done.",
+    "merge": "Merged. It goes on in the other incident's room.",
+    "absorb": "Merged into this one.",
+    "split": "Split off, as an incident of its own.",
+    "unrelated": "Noted: not related.",
     "reopen": "Reopened. People are being paged.",
     "close": "Closed.",
 }

@@ -16,6 +16,7 @@ from tocsin.web.pages import (
     incidents,
     oncall,
     postmortems,
+    relating,
     reporting,
     room,
     runbook,
@@ -44,7 +45,7 @@ def mount(app: FastAPI, house: House) -> None:
     app.state.standing = standing.Standing()
     for part in (
         incidents, room, choosing, acting, acknowledging, approving, signing_in, oncall, runbook, postmortems, status,
-        reporting, standing,
+        reporting, standing, relating,
     ):  # fmt: skip
         app.include_router(part.router)
     app.mount("/static", Assets(directory=STATIC), name="static")
