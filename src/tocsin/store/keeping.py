@@ -17,6 +17,7 @@ class Keeping:
     """The part of a transaction that is not staged: each statement is sent at once."""
 
     _c: Connection
+    _settings: dict[str, str | None]
 
     @abstractmethod
     def _settled(self) -> Connection:
@@ -95,10 +96,13 @@ class Keeping:
         self._settled().execute(delete(t.idempotency).where(t.idempotency.c.at < to_db(before)))
 
     def setting(self, name: str) -> str | None:
-        return self._c.execute(select(t.setting.c.value).where(t.setting.c.name == name)).scalar()
+        if name not in self._settings:  # asked for each of a storm's alerts
+            self._settings[name] = self._c.execute(select(t.setting.c.value).where(t.setting.c.name == name)).scalar()
+        return self._settings[name]
 
     def put_setting(self, name: str, value: str) -> None:
         if self.setting(name) is None:
             self._settled().execute(insert(t.setting), {"name": name, "value": value})
         else:
             self._settled().execute(update(t.setting).where(t.setting.c.name == name), {"value": value})
+        self._settings[name] = value

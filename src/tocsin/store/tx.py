@@ -95,6 +95,7 @@ class Tx(Keeping, Moving, Replicas, Silences, Upkeep):
         """Nothing that was read is known any more."""
         self._states: dict[str, str | Incident | None] = {}
         self._heads: dict[str, Head] = {}
+        self._settings = {}
         self._alerts: dict[str, AlertRecord | None] = {}
         self._told: dict[str, sending.Told] = {}
         self._open_of: dict[str, tuple[str, ...]] = {}
