@@ -3,25 +3,29 @@ to."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from fastapi import APIRouter
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.bootstrap.house import House
 from tocsin.bootstrap.reloading import trouble_with
 from tocsin.engine.errors import NotFound
-from tocsin.runbook.model import Link, Runbook
+from tocsin.runbook.model import Link, Reading, Runbook
 from tocsin.web.auth import Here, Viewer, csrf_token
 from tocsin.web.pages.markdown_view import as_html
 from tocsin.web.pages.rendered_view import rendered
 from tocsin.web.pages.rendering import digest, page
-from tocsin.web.pages.source_view import source
+from tocsin.web.pages.source_view import Line, source
 from tocsin.web.pages.tree_view import whole_tree
 
 router = APIRouter(include_in_schema=False)
@@ -36,16 +40,46 @@ async def show(request: Request, house: Here, actor: Viewer, view: str = "", nam
         raise NotFound(f"no runbook is named {name!r}: see [runbooks] in tocsin.toml")
     reading, text = house.runbooks()[name]
     runbook = reading.runbook
-    lines = source(reading, text)
-    whole = None if view == "source" else rendered(text, runbook, lines)
-    readable = {k.target for k in runbook.links if _file(house, k, name) is not None}
-    return page(
-        request, "runbook.html", actor=actor, csrf=csrf_token(request, house), now=house.desk.now(), runbook=runbook,
-        findings=reading.findings, readable=readable, file=Path(runbook.file).name, matrix=matrix(runbook),
-        tree=whole_tree(runbook), source=lines, rendered=whole,
+    shown = partial(
+        page, request, "runbook.html", actor=actor, csrf=csrf_token(request, house), now=house.desk.now(),
+        runbook=runbook, findings=reading.findings, file=Path(runbook.file).name, matrix=matrix(runbook),
         trouble=house.troubles.get(trouble_with(name)), state=state(house, name), truth=house.truth_of(name), name=name,
         names=list(house.runbooks()), routes=[r for r in house.settings.routes if (r.runbook or "") == name],
     )  # fmt: skip
+
+    def drawn() -> Response:
+        readable = {k.target for k in runbook.links if _file(house, k, name) is not None}
+        read = _as_read(_Read(reading, text))
+        whole = None if view == "source" else read.html
+        return shown(readable=readable, tree=whole_tree(runbook), source=read.lines, rendered=whole)
+
+    return await asyncio.to_thread(drawn)  # a long document takes seconds, in which somebody may have to be paged
+
+
+@dataclass(frozen=True)
+class _Shown:
+    lines: tuple[Line, ...]
+    html: Markup
+
+
+class _Read:
+    """A reading and its text, the same as another when it is that very reading."""
+
+    def __init__(self, reading: Reading, text: str) -> None:
+        self.reading = reading
+        self.text = text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Read) and other.reading is self.reading and other.text == self.text
+
+    def __hash__(self) -> int:
+        return id(self.reading)
+
+
+@lru_cache(maxsize=4)  # it is looked at far more often than it is edited
+def _as_read(read: _Read) -> _Shown:
+    lines = source(read.reading, read.text)
+    return _Shown(lines, rendered(read.text, read.reading.runbook, lines))
 
 
 @router.get("/runbook/changed")
