@@ -122,16 +122,15 @@ class Triage(Struct, frozen=True):
         return (route.service if route else "") or service_of(alert, self.services)
 
     def severity_of(self, alert: Alert, policy: Policy) -> tuple[str, str] | None:
-        """The level that its incident begins with and why; None for what is no incident."""
-        route = self.route_of(alert)
-        if route is not None and not route.incident:
+        """The level that its incident begins with and why; None for what is no incident, whatever a route says."""
+        route, label = self.route_of(alert), policy.severity_for(alert.labels)
+        if label is None or (route is not None and not route.incident):
             return None
         routed = route is not None and policy.runbook.severity(route.severity) is not None
-        label = policy.severity_for(alert.labels)
         if route is not None and routed:
             label = route.severity, f"[[routes]] entry {route.number}"
-        impact = self.impact_of(self.service_of(alert)) if label else None
-        if label is None or impact is None:
+        impact = self.impact_of(self.service_of(alert))
+        if impact is None:
             return label
         told = routed or bool(alert.labels.get("severity"))
         return to_begin_with(label, told, of_impact(policy.runbook, impact))

@@ -99,6 +99,16 @@ async def test_its_test_alert_pages_nobody(own: Site, shown: Shown, name: str) -
     assert (await own.get("/incidents"))["incidents"] == []
 
 
+async def test_a_test_alert_pages_nobody_although_a_route_names_its_severity(opener: Opener, shown: Shown) -> None:
+    routes = '[[routes]]\nmatch = \'service="backend"\'\nseverity = "SEV1"\n'
+    site = await opener(settings=SETTINGS + OWN + routes)
+    browser = await site.signed_in(Role.RESPONDER)
+    csrf = site.house.credentials.csrf(browser.cookies["tocsin_session"])
+    told = shown(await browser.post("/sources/probes/home page/test", data={"csrf": csrf}))
+    assert "SEV1 [[routes]] entry 1" in told
+    assert (await site.get("/incidents"))["incidents"] == []
+
+
 async def silenced(site: Site) -> None:
     answer = await site.ask.post(
         "/api/v1/silences", json={"matchers": ['service="backend"'], "lasts": "1h", "comment": "x"}
