@@ -348,3 +348,37 @@ def test_whom_a_spanish_table_of_levels_alerts() -> None:
 def test_a_quotation_that_opens_with_its_subject_is_a_message() -> None:
     text = "## Notification templates\n**First:**\n> Subject: News\n> We look into it.\n\n**Note:**\n> Nobody knows."
     assert [template.name for template in book(text).templates] == ["First"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("## After the incident\nWithin five working days: a blameless write-up.", 1),
+        ("## After the incident\nWithin 5 business days, publish:\n- the timeline", 1),
+        ("## Tickets\nWithin 5 business days, close them.", 0),
+    ],
+)
+def test_a_paragraph_that_opens_with_business_days_owes_a_task(text: str, expected: int) -> None:
+    assert [entry.within for entry in book(text).post_incident] == [None] * expected
+
+
+def test_the_phases_of_a_case_as_points_are_its_steps() -> None:
+    text = "# Book\n## Site down\n- **Detect:** errors\n- **Diagnose:** `docker ps`\n- **Recover:** restart it\n"
+    found = book(text).procedures
+    assert [(procedure.title, [step.kind.value for step in procedure.steps]) for procedure in found] == [
+        ("Site down", ["manual", "shell", "manual"])
+    ]
+
+
+def test_the_phases_of_a_process_are_no_procedure() -> None:
+    assert not book("# Book\n## Process\n- Detect: see it\n- Contain: stop it\n- Recover: mend it\n").procedures
+
+
+def test_a_cell_of_sql_is_known_by_what_it_is_for() -> None:
+    text = (
+        "## Containment toolbox\n| Goal | Action |\n|--|--|\n| Freeze it | `UPDATE t SET on=0` |\n| Wait | Do nothing |"
+    )
+    assert [(action.action, action.command) for action in book(text).mitigations] == [
+        ("Freeze it", None),
+        ("Do nothing", None),
+    ]

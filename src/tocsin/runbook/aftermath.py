@@ -70,6 +70,7 @@ _WORKDAYS = re.compile(
     r"[^.;:]{0,40}\b(?:within|in|no later than)\s+(?:[0-9]+|one|two|three|five|ten)\s(?:business|working)\sdays?\b",
     re.IGNORECASE,
 )  # owed, and by no measured time
+_WORKDAYS_FIRST = re.compile(r"within (?:[0-9]+|one|two|three|five|ten) (?:business|working) days?\b", re.IGNORECASE)
 _ONLY_WHEN = re.compile(
     r"(?:immediate(?:ly)?\s*)?\(?(?:within|in the (?:first|next)) [\w -]{2,20}\)?\s*:?", re.IGNORECASE
 )
@@ -154,7 +155,7 @@ def _dated(section: Section, part: Part) -> Iterator[PostIncident]:
                 return
             if lasting is not None and not isinstance(following, Items):
                 yield PostIncident(_sentence(block.text), lasting, (), block.line)
-            elif lasting is None and _WORKDAYS.search(_sentence(block.text)) and not _LEGAL.search(block.text):
+            elif lasting is None and _in_workdays(_sentence(block.text)) and not _LEGAL.search(block.text):
                 yield PostIncident(_sentence(block.text), None, (), block.line)
         elif isinstance(block, Table):
             yield from _table(block)
@@ -188,6 +189,10 @@ def _list(block: Items, *, undated: bool, boxed: bool) -> Iterator[PostIncident]
             and not _LEGAL.search(item.text)
         ):
             yield PostIncident(_text(item), None, (), item.line)
+
+
+def _in_workdays(sentence: str) -> bool:
+    return bool(_WORKDAYS.search(sentence) or _WORKDAYS_FIRST.match(sentence))
 
 
 def _below(item: Item) -> Iterator[Item]:

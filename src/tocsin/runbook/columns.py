@@ -15,7 +15,7 @@ LEVEL = (
     r"severidade|gravidade|severidad|gravedad|prioridad[e]?|gravit[eé]|s[eé]v[eé]rit[eé]|n[ií]ve(?:l|is)|niveau|уровень|级别|等级|严重)"
     r"(?!\w)(?!.*\b(?:change|of alert)\b)"
 )
-WHEN = r"when|^incident(?: type)?$|situation|issue|symptom|cause|condition|scenario|problem|trigger"
+WHEN = r"when|^incident(?: type)?$|^goal$|situation|issue|symptom|cause|condition|scenario|problem|trigger"
 COMMAND = r"^(?:command|commands|how|run|how to(?: run)?|execute)$|command"
 
 

@@ -91,7 +91,11 @@ def _row(row: Row, shape: dict[str, int | None], taken: set[str], said: list[Fin
     action, when = columns.cell(row, shape["action"]), columns.cell(row, shape["when"])
     if is_nothing(action):
         return None
-    if shape["command"] is None and commands.looks_like_one(action) and when:
+    if (
+        shape["command"] is None
+        and when
+        and (commands.looks_like_one(action) or _is_code(row.cells[shape["action"] or 0]))
+    ):
         action = when  # a cell that is nothing but a command names no action; the row is known by its case
     name = unique(slug(action) or "mitigation", taken)
     source = row.cells[shape["command"]] if shape["command"] is not None else row.cells[shape["action"] or 0]
@@ -104,6 +108,11 @@ def _row(row: Row, shape: dict[str, int | None], taken: set[str], said: list[Fin
     return Mitigation(
         action, name, when, read.command, judged.step_class, read.placeholders, row.line, class_reason=judged.reason
     )
+
+
+def _is_code(cell: str) -> bool:
+    """Whether a cell is one code span and nothing else: an SQL statement, a call of the API."""
+    return [f"`{span}`" for span in code_spans(cell)] == [cell.strip()]
 
 
 def _command(cell: str, *, headed: bool) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
@@ -118,7 +118,7 @@ def _drafts(document: Document, said: list[Finding]) -> list[_Draft]:
             numbered.setdefault(home.line, []).append(section)
     drafts = []
     for line in sorted(homes):
-        known = _is_scenario(homes[line]) or len(numbered.get(line, ())) > 2  # itself, and two parts at least
+        known = _is_scenario(homes[line]) or _is_anatomy(numbered.get(line, ()))
         gathered = [sheet for sheet in sheets.get(line, ()) if sheet.steps]
         if not gathered:
             listed = (steps.listed(section, said) for section in numbered.get(line, ()))
@@ -131,6 +131,12 @@ def _drafts(document: Document, said: list[Finding]) -> list[_Draft]:
 def in_scenario(path: tuple[str, ...]) -> bool:
     """Whether what stands under those titles is part of one scenario, e.g. its own `Mitigation`."""
     return bool(path) and (bool(_SCENARIO.match(path[-1])) or any(_SCENARIOS.search(title) for title in path[-2:-1]))
+
+
+def _is_anatomy(parts: Sequence[Section]) -> bool:
+    """Whether those sections, the heading's own first, take one case apart: two parts at least, or a list of phases."""
+    lists = (block for section in parts[:1] for block in section.blocks if isinstance(block, Items))
+    return len(parts) > 2 or any(steps.is_phased(block) for block in lists)
 
 
 def _runnable(found: tuple[Step, ...]) -> int:

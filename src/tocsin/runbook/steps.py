@@ -29,6 +29,11 @@ _QUERY = re.compile(
     r"\b(?:rate|irate|increase|histogram_quantile|sum|avg|max|min|count|topk|absent|delta|deriv|predict_linear)"
     r"(?: by \([^)]*\))?\s*\([a-z_:{(]|\{[\w]+\s*[=!]~?\s*\"[^\"]*\"\}\s*(?:\[|[<>=!]=?\s*[0-9]|$)|\w\[[0-9]+[smhd]\]"
 )
+_PHASES = re.compile(
+    r"(?:detect(?:ion)?|symptoms?|signals?|contain(?:ment)?|diagnos(?:e|is)|investigat(?:e|ion)|mitigat(?:e|ion)|"
+    r"recover(?:y)?|fix|resol(?:ve|ution)|verif(?:y|ication)|escalat(?:e|ion)|impact|post)\s*:",
+    re.IGNORECASE,
+)
 _LONGEST = 100
 
 
@@ -68,9 +73,18 @@ def listed(section: Section, said: list[Finding]) -> tuple[Step, ...]:
     query."""
     found: list[Step] = []
     for block in section.blocks:
-        if isinstance(block, Items) and (block.items[0].ordered or all(_runs(item.text) for item in block.items)):
+        if isinstance(block, Items) and (
+            block.items[0].ordered or is_phased(block) or all(_runs(item.text) for item in block.items)
+        ):
             found += [step for item in block.items for step in _item(item, said)]
     return tuple(found) if len(found) > 1 else ()
+
+
+def is_phased(block: Items) -> bool:
+    """Whether the points of a list are the phases of one case (`Detect:`, `Diagnose:`, `Recover:`), and one of them
+    says what to run; without that they may be those of any process."""
+    phases = sum(bool(_PHASES.match(plain(item.text))) for item in block.items)
+    return phases >= max(3, len(block.items) - 1) and any(_runs(item.text) for item in block.items)
 
 
 def is_query(text: str) -> bool:
