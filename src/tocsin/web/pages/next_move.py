@@ -19,7 +19,6 @@ def next_move(room: Room) -> tuple[str, str]:
         ("unknown" in states, ("Find out whether the mitigation took effect", "approvals")),
         ("pending" in states, ("A mitigation waits for approval", "approvals")),
         ("running" in states or "approved" in states, ("A mitigation is running", "approvals")),
-        (i.proposed_at is not None, ("All signals ended: resolve?", "end")),
         (i.status is Status.MONITORING and room.open_checks > 0, ("Work through the verification checklist", "end")),
         (i.status is Status.MONITORING and not room.missing, ("Everything is verified: resolve", "end")),
         (i.status is Status.MONITORING, ("Watch the fix", "end")),
