@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
+# An earlier revision that shares a database with this one in `make torture`.
+BESIDE ?= d21de31
 DRILLS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -58,6 +60,7 @@ bench: setup  ## measure; each figure beside its yardstick and its target
 torture: drills  ## the drills; 100,000 incidents of made-up bad days; then servers killed, frozen and cut off under load
 	PYTHONPATH=tests/fixtures:. $(BIN)/python tests/simulation/torture.py
 	$(BIN)/python -m bench.killing
+	$(BIN)/python -m bench.killing --seconds 30 --beside $(BESIDE)
 	$(BIN)/python -m bench.killing --sqlite
 
 CORPUS ?= ../shared/corpus

@@ -3,6 +3,7 @@
 `python -m bench.killing [--seconds 60] [--rate 200] [--sqlite]`: three replicas on one PostgreSQL, killed with -9 and
 started again one after the other, one frozen for a third of the time, the database restarted twice, once as in a crash;
 or one server on an embedded file. A client posts as a balancer would: to each in turn, what one refuses to the next.
+`--beside REVISION` runs the second replica from that revision of the project, as in the middle of an upgrade.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,9 @@ from bench.client import Connection, request
 from bench.figures import percentile
 from bench.postgres import Cluster, cluster
 from bench.servers import free_port
+from tocsin.incident.fold import fold
+from tocsin.store.database import Store
+from tocsin.store.tx import Tx
 
 RATE = 200
 """Alerts a second, each with a fingerprint of its own. The alerts of one second are of one service: they open one
@@ -114,14 +120,18 @@ class Arrivals:
 class Replica:
     """One `tocsin serve`, which can be killed and started again on the same port."""
 
-    def __init__(self, folder: Path, number: int) -> None:
+    def __init__(self, folder: Path, number: int, *, source: Path | None = None) -> None:
+        """`source` is where another version's packages lie; without it this one's are run."""
         self.port = free_port()
+        self._source = source
         self._folder = folder
         self._log = folder / f"server-{number}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
+        if self._source is not None:
+            environment["PYTHONPATH"] = str(self._source)
         tocsin = [sys.executable, "-m", "tocsin.cli.main"]
         command = [*tocsin, "serve", "--config", "tocsin.toml", "--port", str(self.port)]
         with self._log.open("ab") as out:
@@ -155,6 +165,8 @@ class Balancer:
         self.taken: dict[str, tuple[float, float]] = {}
         """Fingerprint -> when it was first posted, and when it was answered 2xx, by `time.time`."""
         self.refusals: Counter[str] = Counter()
+        self.by: Counter[int] = Counter()
+        """How many each port has taken."""
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def post(self, number: int) -> None:
@@ -177,6 +189,7 @@ class Balancer:
                 continue
             if status < 300:
                 self.taken[name] = (began, time.time())
+                self.by[port] += 1
                 return
             self.refusals[str(status)] += 1
             await asyncio.sleep(AGAIN_SECONDS)
@@ -235,17 +248,21 @@ class Outcome(Struct):
     rungs: list[float]
     slowest_answer: float
     late: list[str]
+    by: list[int]
+    misread: list[str]
 
     @property
     def sound(self) -> bool:
-        """Nothing lost, nobody left unpaged, nothing twice without a mark."""
-        return not self.lost and not self.missing and not self.unmarked
+        """Nothing lost or read wrongly, nobody left unpaged, nothing twice without a mark."""
+        return not self.lost and not self.missing and not self.unmarked and not self.misread
 
     def told(self) -> str:
         lines = [
             f"alerts answered 2xx        {self.taken}, slowest {self.slowest_answer:.2f} s; refused and posted again: "
             f"{', '.join(f'{n} {what}' for what, n in sorted(self.refusals.items())) or 'none'}",
+            f"taken by each server       {', '.join(map(str, self.by))}",
             f"of them lost               {len(self.lost)}",
+            f"unlike their timelines     {len(self.misread)} {' '.join(self.misread[:5])}",
             f"incidents                  {self.incidents}",
             f"pages missing              {len(self.missing)} {' '.join(self.missing[:5])}",
             f"pages twice                {self.doubled}, unmarked {len(self.unmarked)} {' '.join(self.unmarked[:5])}",
@@ -357,7 +374,18 @@ class Trial:
             rungs=rungs,
             slowest_answer=max(answered - began for began, answered in balancer.taken.values()),
             late=late,
+            by=[balancer.by[replica.port] for replica in self.replicas],
+            misread=self._misread(opened),
         )
+
+    def _misread(self, opened: Iterable[str]) -> list[str]:
+        """The incidents that are not what their timelines make of them, whichever version wrote them."""
+        found = self.database.removeprefix("sqlite:///")
+        store = Store(self.database if found == self.database else f"sqlite:///{self.folder / found}")
+        try:
+            return [id_ for id_ in opened if not store.read(partial(_as_told, id_))]
+        finally:
+            store.close()
 
     def _answered(self, balancer: Balancer, service: str) -> float:
         """When the first alert of the service was answered."""
@@ -378,6 +406,11 @@ class Trial:
             return connection.execute(statement.encode()).fetchall()
 
 
+def _as_told(id_: str, tx: Tx) -> bool:
+    incident = tx.incident(id_)
+    return incident is not None and fold(id_, incident.number, tx.timeline(id_)) == incident
+
+
 @asynccontextmanager
 async def _arrivals() -> AsyncIterator[Arrivals]:
     arrivals = Arrivals()
@@ -389,10 +422,15 @@ async def _arrivals() -> AsyncIterator[Arrivals]:
         server.close()
 
 
-def on_postgres(folder: Path, server: Cluster, *, seconds: float, rate: float = RATE) -> Trial:
-    """Three replicas: the first two killed in turn, the last frozen for a third, the database restarted twice."""
+def on_postgres(
+    folder: Path, server: Cluster, *, seconds: float, rate: float = RATE, beside: Path | None = None
+) -> Trial:
+    """Three replicas: the first two killed in turn, the last frozen for a third, the database restarted twice.
+
+    The second one is run from the packages in `beside`, where that is given.
+    """
     database = server.create("killing")
-    replicas = [Replica(folder, n) for n in range(3)]
+    replicas = [Replica(folder, n, source=beside if n == 1 else None) for n in range(3)]
     acts: list[Act] = []
     for n, at in enumerate(_kills(seconds)):
         victim = replicas[n % 2]
@@ -403,6 +441,21 @@ def on_postgres(folder: Path, server: Cluster, *, seconds: float, rate: float = 
     acts.append((seconds * 0.70, "restart of PostgreSQL", server.restart))
     acts.append((seconds * 0.88, "crash of PostgreSQL", lambda: server.restart(signal.SIGQUIT)))
     return Trial(folder, database, replicas, acts, seconds, rate)
+
+
+def checked_out(revision: str, folder: Path) -> Path:
+    """The packages of that revision of the project, unpacked in the folder. Raises RuntimeError for what is none."""
+    here = Path(__file__).resolve().parent.parent
+    packed = folder / "source.tar"
+    made = subprocess.run(
+        ["git", "-C", str(here), "archive", "--output", str(packed), revision, "src", "examples"], capture_output=True
+    )
+    if made.returncode:
+        raise RuntimeError(f"{revision} is no revision of this project: {made.stderr.decode(errors='replace').strip()}")
+    source = folder / "source"
+    with tarfile.open(packed) as archive:
+        archive.extractall(source, filter="data")
+    return source / "src"
 
 
 def on_sqlite(folder: Path, *, seconds: float, rate: float = RATE) -> Trial:
@@ -427,14 +480,17 @@ def main() -> int:
     asked.add_argument("--seconds", type=float, default=60.0)
     asked.add_argument("--rate", type=float, default=RATE, help="alerts a second")
     asked.add_argument("--sqlite", action="store_true", help="one server on an embedded file")
+    asked.add_argument("--beside", metavar="REVISION", help="run one of the replicas from another revision")
     given = asked.parse_args()
     with tempfile.TemporaryDirectory(prefix="tocsin-killing-") as name:
         folder = Path(name)
         if given.sqlite:
             outcome = asyncio.run(on_sqlite(folder, seconds=given.seconds, rate=given.rate).run())
         else:
+            beside = checked_out(given.beside, folder) if given.beside else None
             with cluster(durable=True) as server:
-                outcome = asyncio.run(on_postgres(folder, server, seconds=given.seconds, rate=given.rate).run())
+                trial = on_postgres(folder, server, seconds=given.seconds, rate=given.rate, beside=beside)
+                outcome = asyncio.run(trial.run())
     print(f"{'one server on SQLite' if given.sqlite else 'three replicas on PostgreSQL'}, {given.seconds:g} s")
     print(outcome.told())
     return 0 if outcome.sound else 1
