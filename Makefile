@@ -6,7 +6,6 @@ BIN    := $(VENV)/bin
 JOBS   ?= 2
 # An earlier revision that shares a database with this one in `make torture`.
 BESIDE ?= d21de31
-DRILLS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: help setup system demo run test check format lint types contracts drills bench torture corpus docs lock clean
@@ -52,7 +51,7 @@ contracts: setup
 check: lint types contracts test  ## what must be green before a commit
 
 drills: system setup  ## every practice scenario and its twin, from the alert to the verified recovery
-	$(BIN)/tocsin drill run all --auto --jobs $(DRILLS) --keep $(VENV)/drills
+	$(BIN)/tocsin drill run all --auto --jobs $(JOBS) --keep $(VENV)/drills
 
 bench: setup  ## measure; each figure beside its yardstick and its target
 	$(BIN)/python -m bench

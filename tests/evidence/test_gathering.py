@@ -114,10 +114,14 @@ async def test_a_bad_version_is_blamed_from_what_was_really_measured(
         timeout=60,
         complete=True,
     )
+    await gathers.warm()
+    before = {pod["metadata"]["name"] for pod in production.pods("backend")}
     await asyncio.sleep(8)  # measurements of how it usually is
     production.deploy("v2")
     facts = await _until_decided(gathers)
+    later = await _until_replaced(gathers)
     await client.close()
+    assert {p.name for p in later.earlier if p.workload == "backend"} <= before
     found = decide(Topic.DEPLOYMENT, facts)
     assert (found.answer, found.about) == ("yes", "deployment/backend")
     assert any("v1 -> " in line for line in found.evidence)
@@ -131,3 +135,13 @@ async def _until_decided(gathers: Gathering) -> Facts:
             break
         await asyncio.sleep(0.5)
     return facts
+
+
+async def _until_replaced(gathers: Gathering) -> Facts:
+    """What is known once a pod that was met in calm is there no more."""
+    for _ in range(120):
+        facts = await gathers.facts(ABOUT, reported_at=now())
+        if any(p.workload == "backend" for p in facts.earlier):
+            return facts
+        await asyncio.sleep(0.5)
+    raise AssertionError("no pod was ever replaced")

@@ -153,8 +153,8 @@ def test_drills_are_listed_with_and_without_their_twins() -> None:
         ),
         (
             ("drill", "run", "bad-deploi"),
-            "tocsin: there is no drill 'bad-deploi'. Did you mean 'bad-deploy'?: `tocsin drill list --twins` names them "
-            "all",
+            "tocsin: there is no drill 'bad-deploi'. Did you mean 'bad-deploy'?: `tocsin drill list --twins` names "
+            "them all",
         ),
         (("drill", "run", "all"), "tocsin: a person plays one drill at a time; add --auto to run several"),
     ],

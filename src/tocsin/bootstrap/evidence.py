@@ -62,6 +62,7 @@ def gathering(
         timeout=seconds * 1.5,
         complete=asked.complete,
         http=http,
+        namespaces=_namespaces(settings),
     )
 
 
@@ -100,6 +101,13 @@ def _files(name: str, environ: Mapping[str, str]) -> str:
     home = environ.get("HOME", "")
     parts = [re.sub(r"^(?:~|\$HOME|\$\{HOME\})(?=/|$)", home, part) for part in name.split(":") if part]
     return ":".join(part for part in parts if Path(part).is_file())
+
+
+def _namespaces(settings: Settings) -> tuple[str, ...]:
+    """Where pods are met in calm; empty is the kubeconfig's own."""
+    named = [s.namespace for s in settings.services.values() if s.namespace]
+    usual = settings.evidence.kubernetes.namespace
+    return tuple(dict.fromkeys((*named, *((usual,) if usual else ())))) or ("",)
 
 
 def _health(settings: Settings) -> dict[str, str]:

@@ -38,6 +38,11 @@ def compared(facts: Facts, change: Change, limits: Limits = LIMITS) -> Compared:
         return Compared()
     new = curves.share(_of(facts, change.workload.name, change.now.name, new=True))
     old = curves.share(_of(facts, change.workload.name, change.now.name, new=False))
+    return side_by_side(new, old, limits)
+
+
+def side_by_side(new: Curve, old: Curve, limits: Limits = LIMITS) -> Compared:
+    """The shares of failures of what is new and of what was before; nothing from too few points."""
     if len(new) < ENOUGH:
         return Compared()
     start = new[0][0]

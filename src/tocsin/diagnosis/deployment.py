@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from tocsin.diagnosis import causes, curves, scope, symptoms
 from tocsin.diagnosis.changes import Change, latest, moved_tags, mutable
-from tocsin.diagnosis.comparing import Compared, compared
-from tocsin.diagnosis.facts import Facts, Pod, troubles
+from tocsin.diagnosis.comparing import Compared, compared, side_by_side
+from tocsin.diagnosis.facts import ContainerState, Facts, Pod, troubles
 from tocsin.diagnosis.verdict import LIMITS, Limits, Verdict, no, unknown, yes
 
 _NEEDED = ("workloads", "revisions", "pods")
@@ -241,17 +241,26 @@ def _restarts(facts: Facts, limits: Limits) -> tuple[str, ...]:
 def _moved(facts: Facts, limits: Limits) -> Verdict | None:
     """A tag that was put on another image: the template is the same, what runs is not."""
     mine = scope.pods(facts)
-    for image, digests in moved_tags(mine).items():
+    there = {p.name for p in facts.pods.items}
+    gone = tuple(p for p in scope.pods_of(facts.earlier, facts.subject.workload) if p.name not in there)
+    for image, digests in moved_tags((*mine, *gone)).items():
         said = [f"{image} is {digest[-12:]} in {', '.join(sorted(pods))}" for digest, pods in digests.items()]
-        return _by_digest(facts, limits, list(digests.values()), said) or unknown(
-            f"{image} is not the same image in every pod",
+        beside = len(moved_tags(mine).get(image, ())) > 1
+        decided = _by_digest if beside else _one_digest_after_the_other
+        what = (
+            "is not the same image in every pod"
+            if beside
+            else "was put on another image, which shows nothing by itself"
+        )
+        return decided(facts, limits, list(digests.values()), said) or unknown(
+            f"{image} {what}",
             said,
             settle=("failures by pod, to compare them",),
             suspect=facts.subject.named,
         )
     earliest = facts.reported_at - limits.recent
     fresh = [p for p in mine if p.created_at is None or p.created_at >= earliest]
-    tags = sorted({c.image for p in fresh for c in p.containers if mutable(c.image)})
+    tags = sorted({c.image for p in fresh for c in p.containers if mutable(c.image) and not _same(gone, c)})
     if not tags:
         return None
     return unknown(
@@ -259,6 +268,40 @@ def _moved(facts: Facts, limits: Limits) -> Verdict | None:
         [f"{p.name} was made at {scope.clock(p.created_at)}" for p in fresh if p.created_at],
         settle=("the digest that ran before",),
         suspect=facts.subject.named,
+    )
+
+
+def _same(gone: tuple[Pod, ...], now: ContainerState) -> bool:
+    """Whether the tag is known to have meant the same image before: pods that are gone ran it."""
+    before = {c.image_id for p in gone for c in p.containers if c.image == now.image and c.image_id}
+    return bool(now.image_id) and before == {now.image_id}
+
+
+def _one_digest_after_the_other(
+    facts: Facts, limits: Limits, groups: list[tuple[str, ...]], said: list[str]
+) -> Verdict | None:
+    """Yes when the pods of the image before never failed, those of the new one did from the first, and nothing else is
+    wrong: as with a deployment that has replaced everything."""
+    there = {p.name for p in facts.pods.items}
+    new = next((names for names in groups if there & set(names)), ())
+    old = [name for names in groups for name in names if name not in there]
+    if len(groups) != 2 or not new or facts.series.trouble:
+        return None
+    seen = side_by_side(
+        curves.share(s for s in facts.series.items if s.pod in new),
+        curves.share(s for s in facts.series.items if s.pod in old),
+        limits,
+    )
+    others = causes.others(facts, limits)
+    if others.found or others.unseen or not (seen.old_fine and seen.new_fail_from_start):
+        return None
+    lately_changed = [c for c in latest(facts) if c.real and _recent(c, facts, limits)]
+    if lately_changed:
+        return None
+    return yes(
+        "the tag was put on another image, which fails from its first request on, and nothing else is wrong",
+        (*said, *seen.said),
+        about=facts.subject.named,
     )
 
 

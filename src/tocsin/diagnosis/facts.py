@@ -412,6 +412,7 @@ class Facts(Struct, frozen=True):
     """Everything looked at. `reported_at` is when the first alert began to fire: the impact is that old, or older.
 
     `affected` is the share of users affected, and that in words, where a query of the settings says it.
+    `earlier` are pods that were there when last looked at, not long ago, and are no more.
     `settling` is how long something that began may not be seen yet everywhere: rates are of a span, scrapes far apart.
     """
 
@@ -419,6 +420,7 @@ class Facts(Struct, frozen=True):
     reported_at: datetime
     subject: Subject = Subject()
     settling: timedelta = timedelta(seconds=30)
+    earlier: tuple[Pod, ...] = ()
     affected: tuple[float, str] | None = None
     workloads: Taken[Workload] = Taken()
     revisions: Taken[Revision] = Taken()

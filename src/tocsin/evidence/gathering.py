@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 from msgspec.structs import replace
 
-from tocsin.diagnosis.facts import Database, Facts, Signal, Subject, Taken
+from tocsin.diagnosis.facts import Database, Facts, Pod, Signal, Subject, Taken
 from tocsin.engine.ports import EvidenceError
 from tocsin.evidence.kube.cluster import Cluster
 from tocsin.evidence.measuring import Measuring, named
@@ -31,6 +31,11 @@ _OF_CLUSTER = (
     "logs",
 )
 
+MEET_EVERY = timedelta(minutes=5)
+"""How often is looked in calm which pods there are: a list of them may be long."""
+REMEMBERED = timedelta(hours=1)
+MOST_MET = 5000
+
 
 class Gathering:
     """The sources that are set up; None is one that is not. `http` is closed with it."""
@@ -48,6 +53,7 @@ class Gathering:
         timeout: float = 8.0,
         complete: bool = False,
         http: httpx.AsyncClient | None = None,
+        namespaces: Sequence[str] = ("",),
     ) -> None:
         self._cluster = cluster
         self._measuring = measuring
@@ -59,6 +65,9 @@ class Gathering:
         self._timeout = timeout
         self._complete = complete
         self._http = http
+        self._namespaces = tuple(namespaces)
+        self._met: dict[tuple[str, str], tuple[datetime, Pod]] = {}
+        self._met_at: datetime | None = None
 
     async def facts(self, subject: Subject, *, reported_at: datetime) -> Facts:
         """What every source says of the subject now. Never raises for a source, and ends within the time-out."""
@@ -76,6 +85,8 @@ class Gathering:
             looked, series=measured.series, scrapes=measured.scrapes, databases=databases, caches=caches,
             endpoints=endpoints, dependencies=dependencies, settling=measured.settling,
         )  # fmt: skip
+        found = replace(found, earlier=self._earlier(found))
+        self._meet(found.pods, at)
         return _with_disks(named(_nothing_else(found) if self._complete else found))
 
     async def standing(self, subject: Subject) -> Facts:
@@ -96,8 +107,32 @@ class Gathering:
             await self._http.aclose()
 
     async def warm(self) -> None:
-        """Measures dependencies in calm, so that there is something to compare with."""
-        await self._bounded(self._dependencies.look(self._now()), self._now())
+        """Measures dependencies in calm, and sees which pods there are, so that there is something to compare with."""
+        at = self._now()
+        jobs: list[Awaitable[Taken[Any]]] = [self._dependencies.look(at)]
+        if self._cluster is not None and (self._met_at is None or at - self._met_at >= MEET_EVERY):
+            jobs += [self._cluster.running(where) for where in self._namespaces]
+            self._met_at = at
+        for taken in (await asyncio.gather(*(self._bounded(job, at) for job in jobs)))[1:]:
+            self._meet(taken, at)
+
+    def _meet(self, pods: Taken[Pod], at: datetime) -> None:
+        """Remembers which image each pod runs, for an hour after it was last seen."""
+        known = {key: (seen, pod) for key, (seen, pod) in self._met.items() if at - seen < REMEMBERED}
+        for pod in pods.items:
+            if any(c.image_id for c in pod.containers):
+                known[pod.namespace, pod.name] = (at, pod)
+        self._met = dict(sorted(known.items(), key=lambda item: item[1][0])[-MOST_MET:])
+
+    def _earlier(self, facts: Facts) -> tuple[Pod, ...]:
+        """The pods met in the subject's namespace that are there no more; none when not all of them are known."""
+        if not facts.pods.whole:
+            return ()
+        there = {p.name for p in facts.pods.items}
+        met = (
+            p for (place, name), (_, p) in self._met.items() if place == facts.subject.namespace and name not in there
+        )
+        return tuple(met)
 
     async def _placed(self, subject: Subject) -> Subject:
         """The subject with its namespace: the kubeconfig's when nothing names one."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tocsin.diagnosis.facts import Autoscaler, Facts, Logs, Revision, Taken, Workload
+from tocsin.diagnosis.facts import Autoscaler, Facts, Logs, Pod, Revision, Taken, Workload
 from tocsin.engine.ports import EvidenceError
 from tocsin.evidence.kube import objects
 from tocsin.evidence.kube.client import Answer, Client, Missing, Now, Resource, taken
@@ -51,6 +51,14 @@ class Cluster:
         subject = replace(facts.subject, namespace=where)
         read: Taken[Logs] = await self._logs(where, facts, found["pods"]) if logs else Taken(absent="not read")
         return replace(facts, subject=subject, logs=read, **found)
+
+    async def running(self, where: str = "") -> Taken[Pod]:
+        """The pods of a namespace alone; the kubeconfig's own when none is named."""
+        try:
+            place = where or await self.client.namespace()
+        except EvidenceError as exc:
+            return Taken(at=self._now(), error=exc.reason)
+        return await self._taken(PODS, place, lambda given, shift: objects.pod(given, {}, shift))
 
     async def _lists(self, where: str) -> dict[str, Taken[Any]]:
         shared = [asyncio.ensure_future(self.client.objects(kind, where)) for kind in (REPLICA_SETS, PODS)]
