@@ -270,8 +270,15 @@ def from_firing_to_resolved(tocsin: Server, watch: Watch, shop: Shop) -> None:
         answer = tocsin.client.get(f"/api/v1/incidents/{number}", headers=ana)
         return answer.json() if answer.is_success else {}
 
-    def firing(total: int, count: int) -> bool:
-        return (shown().get("alerts_total"), shown().get("alerts_firing")) == (total, count)
+    def firing(total: int, count: int, number: int = 1) -> bool:
+        """Whether so many alerts are known, and so many of them fire.
+
+        An Alertmanager that starts again may hear first of what has ended, tell of an end, and then of the rest: the
+        same alert begins twice, and is one.
+        """
+        answer = tocsin.client.get(f"/api/v1/incidents/{number}/alerts", headers=ana)
+        listed = answer.json()["alerts"] if answer.is_success else []
+        return (len(listed), sum(a["status"] == "firing" for a in listed)) == (total, count)
 
     # two alerts of one group: Prometheus, webhook and mail tell of each, PagerDuty and Opsgenie of the group
     shop.failing = {("checkout", "/cart"), ("checkout", "/pay")}
@@ -289,11 +296,11 @@ def from_firing_to_resolved(tocsin: Server, watch: Watch, shop: Shop) -> None:
     watch.start_alertmanager()
     tocsin.until(watch.answers)
     shop.failing = {("checkout", "/cart"), ("search", "/find")}
-    tocsin.until(lambda: shown(2).get("alerts_total") == 3 and firing(5, 3) and watch.delivered() == EVERY_WAY)
+    tocsin.until(lambda: firing(3, 3, number=2) and firing(5, 3) and watch.delivered() == EVERY_WAY)
 
     # everything stops
     shop.failing = set()
-    tocsin.until(lambda: firing(5, 0) and shown(2)["alerts_firing"] == 0)
+    tocsin.until(lambda: firing(5, 0) and firing(3, 0, number=2))
     incidents = tocsin.client.get("/api/v1/incidents", headers=ana).json()["incidents"]
     assert sorted(i["service"] for i in incidents) == ["checkout", "search"]
     assert [len({(p["role"], p["person"]) for p in shown(n)["pages"]}) for n in (1, 2)] == [1, 1]
