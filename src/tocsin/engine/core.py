@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
-import structlog
 from msgspec import Struct
 
 from tocsin.engine.errors import Newer, Unavailable
 from tocsin.engine.ledger import Addressing, Ledger
 from tocsin.engine.live import Live
 from tocsin.engine.meters import Meters
+from tocsin.engine.murmur import Murmur
 from tocsin.engine.once import Once
 from tocsin.engine.policies import Policies
 from tocsin.engine.ports import Clock
@@ -25,7 +25,6 @@ from tocsin.incident import events as e
 from tocsin.incident.policy import Actor, Context
 from tocsin.incident.state import Incident
 
-log = structlog.get_logger()
 T = TypeVar("T")
 AGAIN_SECONDS = 0.5
 READERS = 12
@@ -93,6 +92,7 @@ class Core:
         self._wakers: list[asyncio.Event] = []
         self._asked: list[_Asked] = []
         self._draining: asyncio.Task[None] | None = None
+        self._unrecorded = Murmur("not_recorded_yet")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="tocsin-reader")
 
     async def transact(
@@ -164,11 +164,13 @@ class Core:
         """Like `transact`, for what was done outside already: tried again for as long as the database refuses."""
         while True:
             try:
-                return await self.transact(job, foresee=foresee, about=about)
+                done = await self.transact(job, foresee=foresee, about=about)
+                self._unrecorded.over()
+                return done
             except Newer:
                 raise
             except Unavailable as exc:
-                log.warning("not_recorded_yet", reason=str(exc))
+                self._unrecorded.trouble(reason=str(exc))
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def read(self, job: Callable[[Transaction], T]) -> T:

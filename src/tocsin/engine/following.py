@@ -10,16 +10,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-import structlog
-
 from tocsin.engine.core import Committed, Core
 from tocsin.engine.errors import Unavailable
+from tocsin.engine.murmur import Murmur
 from tocsin.engine.once import Once
 from tocsin.engine.running import of_mitigation
 from tocsin.engine.storage import Transaction
 from tocsin.incident.state import Incident
 
-log = structlog.get_logger()
 EVERY_SECONDS = 1.0
 SPACED_SECONDS = 0.05
 MANY = 1000
@@ -34,6 +32,7 @@ class Following:
         self._core = core
         self._listen = listen
         self._position: int | None = None
+        self._away = Murmur("not_followed")
 
     async def run(self) -> None:
         """Follows until cancelled; ends at once where there is nobody to follow."""
@@ -56,8 +55,9 @@ class Following:
             heard.clear()
             try:
                 await self.look(wake=told)
+                self._away.over()
             except Unavailable as exc:
-                log.warning("not_followed", reason=str(exc))
+                self._away.trouble(reason=str(exc))
             await asyncio.sleep(SPACED_SECONDS)
 
     async def look(self, *, wake: bool = True) -> None:

@@ -16,6 +16,7 @@ from tocsin.engine.core import Core
 from tocsin.engine.errors import Unavailable
 from tocsin.engine.gate import Gate
 from tocsin.engine.ledger import Ledger
+from tocsin.engine.murmur import Murmur
 from tocsin.engine.records import Agenda, WorkItem
 from tocsin.engine.running import StepWorker
 from tocsin.engine.sending import Sender, Unreadable
@@ -59,6 +60,7 @@ class Engine:
         self._unsure = False
         self._runs: deque[float] = deque(maxlen=RUNS)
         self._gate = Gate()
+        self._failing = Murmur("engine_turn_failed")
         self.alive: datetime | None = None
 
     async def recover(self) -> None:
@@ -122,9 +124,10 @@ class Engine:
             agenda = await self.agenda()
             did = await self._act(agenda)
             self.core.meters.turned(time.perf_counter() - began)
+            self._failing.over()
             nap = 0.0 if did else self._nap(agenda)
         except Exception as exc:  # noqa: BLE001  the barrier: a database that refuses now must not end the clock
-            log.error("engine_turn_failed", reason=str(exc))
+            self._failing.trouble(reason=str(exc))
             self.core.meters.turn_failed()
             nap = LONGEST_NAP
         if nap:

@@ -13,6 +13,7 @@ from tocsin.engine.core import Core
 from tocsin.engine.errors import Unavailable
 from tocsin.engine.ledger import Ledger
 from tocsin.engine.letters import ATTEMPTS, Letter, opened
+from tocsin.engine.murmur import Murmur
 from tocsin.engine.ports import Brief, Channel, DeliveryError, Message, Recipient
 from tocsin.engine.records import WorkItem
 from tocsin.engine.signing import Signer
@@ -76,6 +77,7 @@ class Sender:
         self._owner = owner
         self._timeout = timeout
         self.pace = Pace()
+        self._failing: dict[str, Murmur] = {}
         self.out: set[int] = set()
         """Items that the other side has taken, and whose claims have not ended yet: they keep no other from leaving."""
 
@@ -126,6 +128,8 @@ class Sender:
             await self._failed(letters, DeliveryError(f"internal error: {type(exc).__name__}"), uncertain=True)
         else:
             self._core.meters.delivered(name, "delivered", time.perf_counter() - began)
+            if name in self._failing:
+                self._failing.pop(name).over(channel=name)
             if letters[0].item.bundle:
                 self.pace.handed_over((name, letters[0].item.bundle), len(letters), self._core.clock.now())
             out = {letter.item.id for letter in letters}
@@ -140,7 +144,11 @@ class Sender:
         final = all(letter.gives_up(failed) for letter in letters)
         unreached = not final and any(letter.item.attempt >= ATTEMPTS for letter in letters)
         self._core.meters.delivered(name, "failed" if final else "unreached" if unreached else "retried")
-        log.warning("delivery_failed", channel=name, attempt=attempt, final=final, reason=failed.reason)
+        if failed.permanent:
+            log.warning("delivery_failed", channel=name, attempt=attempt, final=final, reason=failed.reason)
+        else:
+            murmur = self._failing.setdefault(name, Murmur("delivery_failed"))
+            murmur.trouble(channel=name, attempt=attempt, final=final, reason=failed.reason)
         await self._end(letters, lambda letter, ledger: letter.failed(ledger, self._owner, failed, uncertain=uncertain))
 
     async def _end(self, letters: Sequence[Letter], end: Callable[[Letter, Ledger], None]) -> None:

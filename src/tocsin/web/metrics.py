@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from tocsin import __version__
 from tocsin.bootstrap.house import House
 from tocsin.engine.errors import Unavailable
+from tocsin.engine.loop import HELD_BACK
 from tocsin.engine.meters import Counter, Filled, Histogram, Meters
 from tocsin.engine.stock import Gauges
 from tocsin.incident.state import Status
@@ -110,6 +111,8 @@ def _engine(seen: Seen) -> Iterator[Metric]:
     if seen.turned_at is not None:
         age = max(timedelta(0), seen.now - seen.turned_at)
         yield _gauge("tocsin_engine_last_turn_age_seconds", "Since the engine last turned.", age.total_seconds())
+    held = meters.levels.get(HELD_BACK, 0.0)
+    yield _gauge("tocsin_storm_first_pages_only", "1 while assessments and posts wait for first pages.", held)
     overdue = meters.levels.get("overdue", 0.0)
     yield _gauge("tocsin_incidents_overdue", "Open incidents that the clock is late for (at most 500).", overdue)
 
