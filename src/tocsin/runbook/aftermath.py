@@ -56,7 +56,7 @@ _WANTED = re.compile(
     re.IGNORECASE,
 )
 _HELD = re.compile(r"mortem|incident|retro|rca", re.IGNORECASE)
-_LEGAL = re.compile(
+_LEGAL = Wording(
     r"gdpr|rgpd|lgpd|ccpa|nis2|cert-in|regulat|authorit|legal|breach|supervisory|hipaa|law\b", re.IGNORECASE
 )
 _BARE = timedelta(hours=12)  # `Timeline review (15 minutes)` is how long a point takes, `Review (48 hours)` a deadline

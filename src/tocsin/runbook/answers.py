@@ -27,6 +27,7 @@ _ANSWERED = re.compile(
     r"response(?: time)?(?: is| of)?)\b(?P<said>[^.;]*)",
     re.IGNORECASE,
 )
+_AT_ALL = ("within ", "in under ", "in less than ", "no later than ")  # what `_WITHIN` opens with
 _SENTENCES = re.compile(r"(?<=[.;])\s+")
 _NOT_ANSWERED = re.compile(rf"{NOT_RESPONSE}|mortem|review|report|custom|regulat|notif|updat", re.IGNORECASE)
 _WITHIN = re.compile(
@@ -76,7 +77,8 @@ def _tabled(section: Section) -> Iterator[tuple[str, str, int]]:
 
 def _said(section: Section, known: levels.Scale) -> Iterator[tuple[str, str, int]]:
     for text, line in _texts(section):
-        if not _ANSWERED.search(plain(text)):
+        lowered = plain(text).casefold()
+        if not any(opening in lowered for opening in _AT_ALL):
             continue
         for sentence in _SENTENCES.split(plain(text)):
             told = _ANSWERED.search(sentence)

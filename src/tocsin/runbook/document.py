@@ -76,7 +76,7 @@ class Section(Struct, frozen=True, gc=False):
 
     def under(self, wording: Wording) -> bool:
         """Whether one of the titles of the `trail` has that wording."""
-        return any(wording.search(title) for title in self.trail)
+        return any(map(wording.search, self.trail))
 
     def parts(self) -> tuple[Part, ...]:
         """The blocks by the bold label they stand under; the first part has none."""
