@@ -79,7 +79,7 @@ def test_a_button_goes_to_the_web_or_nowhere() -> None:
     assert "javascript:" not in html(message(acknowledge="javascript:alert(1)"))
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_no_title_key_or_subject_can_add_a_header(title: str, key: str) -> None:
     expected = set(mail(message()).keys())
