@@ -36,6 +36,8 @@ from tocsin.lab.scenarios.model import Scenario
 
 _ON_A_LIFELINE = "from tocsin.lab import lifeline; lifeline.hold(); from tocsin.cli.main import main; main()"
 """A drill among several: it ends with the process that runs them all, whichever way that ends."""
+BREAK_AFTER = 2.0
+"""Seconds in which Tocsin sees it well."""
 ENDED_S = 3600.0
 """The longest drill that a person plays."""
 
@@ -179,6 +181,7 @@ async def _invite(here: Beside, scenario: Scenario) -> None:
 
 
 async def _break(here: Beside, scenario: Scenario) -> None:
+    await asyncio.sleep(BREAK_AFTER)
     for step in scenario.steps:
         await asyncio.sleep(step.after)
         print(f">>> {step.tells}", file=sys.stderr, flush=True)

@@ -292,7 +292,7 @@ def _one_digest_after_the_other(
         curves.share(s for s in facts.series.items if s.pod in old),
         limits,
     )
-    others = causes.others(facts, limits)
+    others = causes.others(facts, limits, besides=facts.subject.workload)
     if others.found or others.unseen or not (seen.old_fine and seen.new_fail_from_start):
         return None
     lately_changed = [c for c in latest(facts) if c.real and _recent(c, facts, limits)]

@@ -61,7 +61,7 @@ class Scenario(NamedTuple):
     shape: Shape = Shape()
     rules: tuple[Rule, ...] = (Rule(),)
     mend: Lever | None = None
-    settle: float = 7.0
+    settle: float = 6.0
     limit: float = 120.0
     load: float = 20.0
     needs: str = ""
