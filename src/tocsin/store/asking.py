@@ -8,15 +8,17 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult
 
 from tocsin.store import rows
-from tocsin.store.schema import ALIVE
+from tocsin.store import schema as t
 
+OURS = t.incident.c.rev <= rows.REV
+"""Incidents that no newer version of Tocsin has written."""
 NEWER = "newer"
 """In the place of an incident's state: a newer version of Tocsin has written it."""
 _STATE = f"CASE WHEN rev <= {rows.REV} THEN state ELSE '{NEWER}' END AS state"
 _ALERTS = """SELECT alert.fingerprint, alert.incident_id, alert.first_seen_at, alert.last_seen_at, alert.data,
 incident.number, incident.status AS over FROM alert LEFT JOIN incident ON incident.id = alert.incident_id
 WHERE alert.fingerprint"""
-_OPEN = f"SELECT id, service, {_STATE} FROM incident WHERE {ALIVE} AND service"  # noqa: S608
+_OPEN = f"SELECT id, service, {_STATE} FROM incident WHERE {t.ALIVE} AND service"  # noqa: S608
 _STATES = f"SELECT id, {_STATE} FROM incident WHERE id"  # noqa: S608
 
 

@@ -7,61 +7,46 @@ them sees what was staged, and every other statement sends it to the database fi
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Row,
-    Select,
-    and_,
     case,
-    exists,
     func,
-    literal,
-    not_,
-    or_,
     select,
     text,
-    tuple_,
-    union_all,
     update,
 )
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
-from tocsin.engine.records import Agenda, AlertRecord, Head, Published, WorkItem
-from tocsin.engine.slots import REPEATS, Full, Slots, rank_of
+from tocsin.engine.records import AlertRecord, Head, Published
 from tocsin.incident.alert import AlertStatus
 from tocsin.incident.events import Entry
 from tocsin.incident.state import Incident, Status
-from tocsin.incident.work import Work
 from tocsin.store import asking, rows, sending
 from tocsin.store import schema as t
 from tocsin.store.errors import NewerVersion, StoreUnavailable, reason
 from tocsin.store.keeping import Keeping
 from tocsin.store.moving import Moving
+from tocsin.store.owed import Owed
 from tocsin.store.replicas import Replicas
 from tocsin.store.silences import Silences, Wanted
-from tocsin.store.staging import Due, Finished, Layer
+from tocsin.store.staging import Due, Layer
 from tocsin.store.times import from_db, to_db
 from tocsin.store.upkeep import Upkeep
 
 _OVER = (Status.RESOLVED.value, Status.CLOSED.value)
 _LARGEST = 2**31 - 1
 """The largest number that every database keeps; what people write into an address may be larger."""
-_OURS = t.incident.c.rev <= rows.REV
-_STATE = case((_OURS, t.incident.c.state), else_=asking.NEWER).label("state")
+_STATE = case((asking.OURS, t.incident.c.state), else_=asking.NEWER).label("state")
 """An incident's state for who may write it: one that a newer version has written is not ours to go on with."""
 MOST_FIRING = 5000
 """So many firing alerts of one name are looked through for those that inhibit others."""
-NOTHING_FULL = Full()
 SILENT_SECONDS = 0.5
-TOGETHER = 1000
-"""So many messages share one hand-over at most."""
+"""A server of PostgreSQL takes who says nothing for two seconds, with a transaction open, for frozen."""
 
 
 class _Stage:
@@ -82,7 +67,7 @@ class _Stage:
             self._tx._drop_layer(exc)
 
 
-class Tx(Keeping, Moving, Replicas, Silences, Upkeep):
+class Tx(Keeping, Moving, Owed, Replicas, Silences, Upkeep):
     """One transaction on one connection; `writing` stages, and the caller ends with `flush`."""
 
     def __init__(self, connection: Connection, *, writing: bool = False) -> None:
@@ -279,7 +264,7 @@ class Tx(Keeping, Moving, Replicas, Silences, Upkeep):
         """Ids of incidents whose clock has something to do by `now`, longest waiting first."""
         c = t.incident.c
         found = self._settled().execute(
-            select(c.id, c.state).where(c.next_due_at <= to_db(now), _OURS).order_by(c.next_due_at).limit(limit)
+            select(c.id, c.state).where(c.next_due_at <= to_db(now), asking.OURS).order_by(c.next_due_at).limit(limit)
         )
         states = {row.id: row.state for row in found}
         for id_, state in states.items():
@@ -294,7 +279,9 @@ class Tx(Keeping, Moving, Replicas, Silences, Upkeep):
     def next_due_at(self) -> datetime | None:
         return from_db(
             self._settled()
-            .execute(select(func.min(t.incident.c.next_due_at)).where(t.incident.c.next_due_at.is_not(None), _OURS))
+            .execute(
+                select(func.min(t.incident.c.next_due_at)).where(t.incident.c.next_due_at.is_not(None), asking.OURS)
+            )
             .scalar()
         )
 
@@ -398,196 +385,6 @@ class Tx(Keeping, Moving, Replicas, Silences, Upkeep):
             wanted = wanted.where(func.lower(c.data).contains(text.lower(), autoescape=True))
         return [rows.alert(row) for row in self._settled().execute(wanted)]
 
-    # work
-
-    def enqueue(self, incident_id: str, items: Sequence[tuple[str, str, Work]], *, now: datetime) -> None:
-        """Adds (idempotency key, channel, work) rows, due at once; a key that stands there already is left alone."""
-        at = to_db(now)
-        for key, channel, work in items:
-            row = rows.work_row(incident_id, key, channel, work) | {
-                "state": "pending",
-                "next_at": at,
-                "created_at": at,
-            }
-            self._layers[-1].work.setdefault(key, row)
-
-    def agenda(self, kinds: Sequence[str], busy: Collection[tuple[str, str]] = (), full: Full = NOTHING_FULL) -> Agenda:
-        """When an incident is next due and when work of each kind can be claimed; see `claim` for `busy` and `full`."""
-        open_ = not busy and full == NOTHING_FULL
-        wanted = _agenda(tuple(kinds)) if open_ else _soonest(kinds, busy, full)
-        times = {row[0]: row[1] for row in self._settled().execute(wanted)}
-        due = times.pop("", None)
-        return Agenda(from_db(due), {kind: from_db(at) for kind, at in times.items() if at is not None})
-
-    def claim(
-        self,
-        *,
-        now: datetime,
-        lease_until: datetime,
-        owner: str,
-        kinds: Sequence[str],
-        limit: int,
-        busy: Collection[tuple[str, str]] = (),
-        in_hand: Collection[int] = (),
-        slots: Slots | None = None,
-    ) -> list[WorkItem]:
-        """Takes due items for up to `limit` hand-overs: pages before the rest, then the longest waiting.
-
-        What goes to one person by one channel shares a hand-over; `busy` are the (channel, bundle) that are left alone
-        now, and `slots` the hands that channels have. Items whose lease ran out come back as uncertain; not those that
-        the owner itself has `in_hand`.
-        """
-        slots, taken = slots or Slots(), list[WorkItem]()
-        ways = set(busy)
-        while limit > 0:
-            found = self._claimable(now, kinds, limit=limit, busy=ways, full=slots.full())
-            mine, begun = _shared([row for row in found if row.id not in in_hand], limit, slots)
-            taken += self._lease(mine, owner=owner, lease_until=lease_until)
-            ways.update((row.channel, row.bundle) for row in mine if row.bundle)
-            if not mine or len(found) < min(limit, TOGETHER):
-                break  # else there may be more behind those that a full channel left standing
-            limit -= begun
-        return taken
-
-    def _claimable(
-        self, now: datetime, kinds: Sequence[str], *, limit: int, busy: Collection[tuple[str, str]], full: Full
-    ) -> list[Row[Any]]:  # fmt: skip
-        """What could be taken now, in the order of `claim`: enough for `limit` hand-overs."""
-        c = t.work.c
-        waiting = and_(c.state == t.PENDING, c.next_at <= to_db(now))
-        lost = and_(c.state == t.LEASED, c.lease_until <= to_db(now))
-        newer = exists().where(t.incident.c.id == c.incident_id, ~_OURS)
-        wanted = (
-            select(c.id, c.channel, c.bundle, c.urgency, c.next_at, c.state, c.uncertain)
-            .where(or_(waiting, lost), c.kind.in_(kinds), ~newer, *_not_busy(busy), *_not_full(full))
-            .order_by(c.urgency, c.next_at, c.id)
-        )
-        connection = self._settled()
-        found: list[Any] = [*connection.execute(wanted.where(c.bundle == "").limit(limit)).all()]
-        if "send" in kinds:
-            found += connection.execute(wanted.where(c.bundle != "").limit(TOGETHER)).all()
-        return sorted(found, key=lambda row: (row.urgency, row.next_at, row.id))
-
-    def _lease(self, found: Sequence[Row[Any]], *, owner: str, lease_until: datetime) -> list[WorkItem]:
-        if not found:
-            return []
-        c = t.work.c
-        lost = {row.id for row in found if row.state == "leased" or row.uncertain}
-        for ids, uncertain in (({r.id for r in found} - lost, 0), (lost, 1)):
-            if ids:
-                self._c.execute(
-                    update(t.work)
-                    .where(c.id.in_(ids))
-                    .values(
-                        state="leased",
-                        owner=owner,
-                        lease_until=to_db(lease_until),
-                        attempt=c.attempt + 1,
-                        uncertain=uncertain,
-                    )
-                )
-        self._leases.update({row.id: owner for row in found})
-        whole = {row.id: row for row in self._c.execute(select(t.work).where(c.id.in_([row.id for row in found])))}
-        return [rows.item(whole[r.id], attempt=whole[r.id].attempt, uncertain=r.id in lost) for r in found]
-
-    def renew_all(self, ids: Collection[int], *, owner: str, lease_until: datetime) -> None:
-        """Keeps those of the leases that are still the owner's."""
-        c = t.work.c
-        mine = update(t.work).where(c.id.in_(ids), c.owner == owner, c.state == t.LEASED)
-        self._settled().execute(mine.values(lease_until=to_db(lease_until)))
-
-    def foresee_work(self, ids: Collection[int]) -> None:
-        """Reads the leases of work that will be finished, in one go."""
-        wanted = [i for i in ids if i not in self._leases]
-        if not wanted:
-            return
-        c = t.work.c
-        found = self._c.execute(select(c.id, c.owner).where(c.id.in_(wanted), c.state == t.LEASED))
-        self._leases.update(dict.fromkeys(wanted) | {row.id: row.owner for row in found})
-
-    def finish(
-        self,
-        id_: int,
-        *,
-        owner: str,
-        state: str,
-        error: str = "",
-        next_at: datetime | None = None,
-        uncertain: bool = False,
-    ) -> bool:
-        """Ends an attempt: `state` is done, failed, or pending (again at `next_at`). False when the lease was lost.
-
-        `uncertain` when the attempt may have succeeded without our knowing; it stays so.
-        """
-        self.foresee_work((id_,))
-        if self._leases[id_] != owner or any(id_ in layer.finished for layer in self._layers):
-            return False
-        self._layers[-1].finished[id_] = Finished(
-            {"id_": id_, "state_": state, "error_": error, "next_at_": to_db(next_at), "uncertain_": int(uncertain)}
-        )
-        return True
-
-    def next_work_at(self, kinds: Sequence[str] | None = None) -> datetime | None:
-        """When the soonest work (of these kinds) can be claimed; None when there is none."""
-        found = self.agenda(kinds or ("send", "execute", "mitigate")).work.values()
-        return min(found, default=None)
-
-    def work_counts(self) -> dict[str, int]:
-        """Rows by state."""
-        counted = select(t.work.c.state, func.count()).group_by(t.work.c.state)
-        return {row[0]: row[1] for row in self._settled().execute(counted)}
-
 
 def _head(incident: Incident) -> Head:
     return Head(incident.number, incident.status.over)
-
-
-def _not_full(full: Full) -> list[ColumnElement[bool]]:
-    c = t.work.c
-    found: list[ColumnElement[bool]] = [c.channel.not_in(full.all)] if full.all else []
-    if full.repeats:
-        found.append(not_(and_(c.channel.in_(full.repeats), c.bundle.startswith(REPEATS))))
-    if full.rest:
-        found.append(not_(and_(c.channel.in_(full.rest), c.urgency != 0)))
-    return found
-
-
-def _not_busy(busy: Collection[tuple[str, str]]) -> list[ColumnElement[bool]]:
-    return [tuple_(t.work.c.channel, t.work.c.bundle).not_in(list(busy))] if busy else []
-
-
-@lru_cache(maxsize=64)
-def _agenda(kinds: tuple[str, ...]) -> Select[Any, Any]:
-    """The usual question, put together once: the engine asks it at every turn."""
-    return _soonest(kinds, (), NOTHING_FULL)
-
-
-def _soonest(kinds: Sequence[str], busy: Collection[tuple[str, str]], full: Full) -> Select[Any, Any]:
-    """(kind, instant) when work of each kind can be claimed: waiting, or a lease that runs out; ("", instant) when an
-    incident is due."""
-    c = t.work.c
-    due = t.incident.c.next_due_at
-    looks = [select(literal("").label("kind"), func.min(due).label("at")).where(due.is_not(None), _OURS)]
-    for kind in kinds:
-        named = literal(kind).label("kind")
-        waiting = and_(c.state == t.PENDING, c.kind == kind, *_not_busy(busy), *_not_full(full))
-        looks += [select(named, func.min(c.next_at)).where(waiting, c.urgency == urgency) for urgency in (0, 1)]
-        looks.append(select(named, func.min(c.lease_until)).where(c.state == t.LEASED, c.kind == kind))
-    every = union_all(*looks).subquery()
-    return select(every.c.kind, func.min(every.c.at)).group_by(every.c.kind)
-
-
-def _shared(found: Sequence[Row[Any]], limit: int, slots: Slots) -> tuple[list[Row[Any]], int]:
-    """The rows of the first `limit` hand-overs that have a hand, at most `TOGETHER` in each, and how many they are."""
-    shares: dict[object, int] = {}
-    taken = []
-    for row in found:
-        share = (row.channel, row.bundle) if row.bundle else row.id
-        if share not in shares:
-            rank = rank_of(row.bundle, page=row.urgency == 0)
-            if len(shares) >= limit or (row.channel and not slots.take(row.channel, rank)):
-                continue
-        if shares.setdefault(share, 0) < TOGETHER:
-            shares[share] += 1
-            taken.append(row)
-    return taken, len(shares)

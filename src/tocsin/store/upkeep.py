@@ -13,11 +13,9 @@ from sqlalchemy import Connection, Row, delete, func, or_, select, text, union_a
 from tocsin.engine.records import Evidence
 from tocsin.engine.stock import COUNTED, Gauges, Old, Queued, Standing
 from tocsin.incident.state import Status
-from tocsin.store import rows
+from tocsin.store import asking, rows
 from tocsin.store import schema as t
 from tocsin.store.times import from_db, to_db
-
-_OURS = t.incident.c.rev <= rows.REV
 
 _OVER = (Status.RESOLVED.value, Status.CLOSED.value)
 _ENDED = ("done", "failed")
@@ -55,7 +53,7 @@ class Upkeep:
     def overdue(self, before: datetime, limit: int) -> list[tuple[str, datetime]]:
         """(id, since when) of incidents whose clock should have looked at them before, longest waiting first."""
         c = t.incident.c
-        late = select(c.id, c.next_due_at).where(c.next_due_at < to_db(before), _OURS)
+        late = select(c.id, c.next_due_at).where(c.next_due_at < to_db(before), asking.OURS)
         found = late.order_by(c.next_due_at).limit(limit)
         return [(row.id, from_db(row.next_due_at)) for row in self._c.execute(found)]
 
@@ -64,7 +62,7 @@ class Upkeep:
         c = t.incident.c
         wanted = (
             select(c.id, c.number, c.state, c.next_due_at)
-            .where(c.number > after, text(t.ALIVE), _OURS)
+            .where(c.number > after, text(t.ALIVE), asking.OURS)
             .order_by(c.number)
             .limit(limit)
         )
