@@ -174,6 +174,7 @@ async def test_the_merged_one_refuses_commands_and_says_where_it_went_on(plant: 
         plant.desk.reopen("2", BEN, reason="no"),
         plant.desk.escalate("2", BEN),
         plant.desk.resolve("2", BEN),
+        plant.desk.add_action_item("2", BEN, title="x", owner="ana", due_at=plant.clock.now()),
     ):
         with pytest.raises(TransitionError, match="merged into #1"):
             await refused

@@ -302,6 +302,7 @@ def close(incident: Incident, ctx: Context, *, reason: str = "") -> Events:
 def add_action_item(
     incident: Incident, ctx: Context, *, title: str, owner: str, due_at: datetime, kind: str = ""
 ) -> Events:
+    _not_merged(incident)
     item = str(len(incident.action_items) + 1)
     return (e.ActionItemAdded(item, _text(title, "title"), _text(owner, "owner"), due_at, kind),)
 
