@@ -20,10 +20,14 @@ class Pair:
     def __init__(self, world: World) -> None:
         self.stores = [Store(world.url, serving=True) for _ in range(2)]
         self.here, self.there = (world.start(store) for store in self.stores)
-        self.following = [
-            asyncio.create_task(Following(plant.core, store.listen).run())
-            for plant, store in zip((self.here, self.there), self.stores, strict=True)
-        ]
+        self.following: list[asyncio.Task[None]] = []
+
+    async def begin(self) -> None:
+        """Comes back once both know where the stream of commits stands."""
+        for plant, store in zip((self.here, self.there), self.stores, strict=True):
+            following = Following(plant.core, store.listen)
+            await following.look()
+            self.following.append(asyncio.create_task(following.run()))
 
     async def end(self) -> None:
         for task in self.following:
@@ -37,6 +41,7 @@ class Pair:
 async def pair(postgres_url: str, world: World) -> AsyncIterator[Pair]:
     world.url = postgres_url
     pair = Pair(world)
+    await pair.begin()
     yield pair
     await world.kill()
     await pair.end()
