@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import MutableMapping
 from datetime import timedelta
@@ -13,6 +14,7 @@ from hands import HANDS
 from telling import SECRETS, stored, telling
 
 from tocsin.engine.live import News, Said
+from tocsin.incident.state import Incident
 from tocsin.procedures.runner import Settings
 from tocsin.review.postmortem import as_markdown, postmortem
 
@@ -30,15 +32,18 @@ async def test_none_of_them_is_kept_shown_or_told(
         assert [s for s in SECRETS if s in "".join(hands.told)] == []
 
 
+async def _heard(plant: Plant, incident: Incident) -> list[News]:
+    """What somebody is shown who looks on from the first run's beginning to its end."""
+    return [news async for news in plant.desk.follow_run(incident, "1")]
+
+
 async def _told(world: World, plant: Plant, said: list[MutableMapping[str, Any]]) -> None:
     await plant.desk.receive([alert()])
     incident = await plant.desk.incident("1")
-    heard: list[News] = []
-    viewer = plant.desk.follow_run(incident, "1")
-    await plant.engine.step()
-    async for news in viewer:
-        heard.append(news)
+    viewer = asyncio.create_task(_heard(plant, incident))
+    await asyncio.sleep(0)  # it looks on from before the run begins
     await plant.turn()
+    heard = await viewer
     await plant.desk.acknowledge("1", ANA, via="web")
     await plant.desk.propose("1", ANA, slug="rollback")
     await plant.desk.approve("1", BEN, approval="1")
