@@ -37,6 +37,12 @@ def states(connection: Connection, ids: Collection[str]) -> Sequence[Any]:
     return _among(connection, _STATES, ids)
 
 
+def silences(connection: Connection, now: int) -> Sequence[str]:
+    """The silences that are not over, the soonest to end first."""
+    wanted = f"SELECT data FROM silence WHERE ends_at > {int(now)} ORDER BY ends_at, id"  # noqa: S608
+    return connection.exec_driver_sql(wanted).scalars().all()
+
+
 def seen_again(connection: Connection, fingerprints: Collection[str], at: int) -> None:
     """Alerts that were told again as they are known."""
     _execute(connection, f"UPDATE alert SET last_seen_at = {int(at)} WHERE fingerprint", fingerprints)  # noqa: S608

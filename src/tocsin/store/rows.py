@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -86,8 +87,14 @@ def alert_row(record: AlertRecord) -> Values:
     }
 
 
+@lru_cache(maxsize=2000)
+def _alert(data: str) -> Alert:
+    """A storm is of few alerts, each told again and again."""
+    return _ALERT.decode(data)
+
+
 def alert(row: Row[Any]) -> AlertRecord:
-    return AlertRecord(_ALERT.decode(row.data), row.incident_id, from_db(row.first_seen_at), from_db(row.last_seen_at))
+    return AlertRecord(_alert(row.data), row.incident_id, from_db(row.first_seen_at), from_db(row.last_seen_at))
 
 
 def work_row(incident_id: str, key: str, channel: str, work: Work) -> Values:

@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tocsin.engine.records import AlertRecord
+from tocsin.incident.alert import Alert
 from tocsin.store import asking, rows
 from tocsin.store import schema as t
 from tocsin.store.staging import Layer
@@ -47,7 +48,7 @@ class Told(Struct, frozen=True):
     """How the database has an alert: its incident, its description, and when it was last seen."""
 
     incident_id: str | None
-    data: str
+    alert: Alert
     last_seen_at: int
 
 
@@ -147,7 +148,7 @@ def _send_alerts(connection: Connection, layer: Layer, told: Mapping[str, Told])
 
 
 def _told_alike(known: Told, record: AlertRecord) -> bool:
-    return known.incident_id == record.incident_id and known.data == rows.json(record.alert)
+    return known.incident_id == record.incident_id and known.alert == record.alert
 
 
 def _many(connection: Connection, kind: _Kind, values: Sequence[rows.Values]) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, insert, select, text, update
 from tocsin.engine.records import AlertRecord
 from tocsin.incident.alert import Alert
 from tocsin.incident.silences import Silence
-from tocsin.store import rows
+from tocsin.store import asking, rows
 from tocsin.store import schema as t
 from tocsin.store.times import to_db
 
@@ -47,9 +47,7 @@ class Silences:
     def silences(self, now: datetime) -> tuple[Silence, ...]:
         """Those that are not over, the soonest to end first; read once in a transaction that writes."""
         if self._silences is None:
-            c = t.silence.c
-            wanted = select(c.data).where(c.ends_at > to_db(now)).order_by(c.ends_at, c.id)
-            self._silences = tuple(_SILENCE.decode(data) for data in self._c.execute(wanted).scalars())
+            self._silences = tuple(_SILENCE.decode(data) for data in asking.silences(self._c, to_db(now)))
         return self._silences
 
     def past_silences(self, now: datetime, limit: int) -> list[Silence]:

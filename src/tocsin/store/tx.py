@@ -199,8 +199,8 @@ class Tx(Keeping, Moving, Owed, Replicas, Silences, Upkeep):
             return
         self._alerts.update(dict.fromkeys(wanted))
         for row in asking.alerts(self._c, wanted):
-            self._alerts[row.fingerprint] = rows.alert(row)
-            self._told[row.fingerprint] = sending.Told(row.incident_id, row.data, row.last_seen_at)
+            known = self._alerts[row.fingerprint] = rows.alert(row)
+            self._told[row.fingerprint] = sending.Told(row.incident_id, known.alert, row.last_seen_at)
             if row.number is not None:
                 self._heads[row.incident_id] = Head(row.number, row.over in _OVER)
 
