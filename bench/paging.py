@@ -15,6 +15,8 @@ from bench.servers import bare, settings, tocsin
 
 COUNT, PAUSE = 60, 0.3
 """So many incidents, each when the last one's assessment is over: the server is idle when an alert comes."""
+WARMING, WARMING_PAUSE = 2, 1.5
+"""So many before them, not counted: a server that has just begun compiles its pages and opens its connections."""
 P50_MS, P99_MS = 20.0, 60.0
 
 
@@ -43,15 +45,15 @@ def _ms(seconds: list[float], share: float) -> float:
 async def _pages(port: int, receiver: Receiver) -> list[float]:
     connection = await Connection.open(port)
     taken = []
-    for number in range(COUNT):
+    for number in range(-WARMING, COUNT):
         begun = time.perf_counter()
         await connection.timed(
             request("POST", PATH, body(number, service=f"shop-{number}"), {"Content-Type": "application/json"})
         )
         taken.append(await receiver.arrived("page", summary(number)) - begun)
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(PAUSE if number >= 0 else WARMING_PAUSE)
     await connection.close()
-    return taken
+    return taken[WARMING:]
 
 
 async def _handed_on(port: int) -> list[float]:

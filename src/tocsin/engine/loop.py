@@ -37,6 +37,8 @@ approved mitigation must not wait for them. Each channel has hands of its own, s
 RUNS, RUNS_SECONDS = 8, 0.25
 """So many runs begin in so long: to begin a process costs the server more than a page does, and in a storm of incidents
 the pages go first."""
+PAGE_SECONDS = 0.25
+"""So long at most everything else waits for the first pages that are being handed over."""
 GIVE_UP = 6
 """After how many attempts a run that breaks each time is called failed."""
 AFTER_TROUBLE = timedelta(minutes=1)
@@ -257,13 +259,13 @@ class Engine:
         paged = sum(_is_first(item) for item in items)
         if paged:
             self._gate.paged(paged, asyncio.get_running_loop().time())
-        for share in shares.values():
+        for share in sorted(shares.values(), key=lambda items: not _is_first(items[0])):
             self._start(share)
             if _kind(share[0]) == "execute":
                 self._runs.append(asyncio.get_running_loop().time())
 
     def _start(self, items: Sequence[WorkItem]) -> None:
-        task = asyncio.create_task(self._do(items))
+        task = asyncio.create_task(self._do(items, after=() if _is_first(items[0]) else self._paging()))
         self._in_hand[task] = tuple(items)
 
         def ended(_: asyncio.Task[None]) -> None:
@@ -272,7 +274,13 @@ class Engine:
 
         task.add_done_callback(ended)
 
-    async def _do(self, items: Sequence[WorkItem]) -> None:
+    def _paging(self) -> Collection[asyncio.Task[None]]:
+        """The hand-overs of first pages that are under way."""
+        return [task for task, items in self._in_hand.items() if _is_first(items[0])]
+
+    async def _do(self, items: Sequence[WorkItem], *, after: Collection[asyncio.Task[None]]) -> None:
+        if after:  # what begins beside a page takes the processor from it
+            await asyncio.wait(after, timeout=PAGE_SECONDS)
         keeper = asyncio.create_task(self._keep(items))
         try:
             await self._work_of(items)
