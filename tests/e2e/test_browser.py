@@ -372,6 +372,12 @@ def test_hostile_text_stays_text(tab: Tab, server: Server) -> None:
         assert page.evaluate("window.hacked") is None
 
 
+STICKING_OUT = """(width) => [...document.querySelectorAll("main *")]
+    .filter((each) => each.getBoundingClientRect().right > width + 1)
+    .map((each) => `${each.tagName}.${each.className}#${each.id}: ${each.textContent.slice(0, 60)}`)"""
+"""What is wider than the screen, for whoever reads why the test failed."""
+
+
 def test_every_page_fits_a_small_phone(chromium: Browser, server: Server, session: str) -> None:
     long = "checkout-service-" * 12
     number = declared(server, long, "SEV2", service="frontend")
@@ -393,7 +399,9 @@ def test_every_page_fits_a_small_phone(chromium: Browser, server: Server, sessio
         page.goto(server.url + path)
         page.evaluate("document.querySelectorAll('main details').forEach((box) => { box.open = true })")
         expect(page.locator("details.output > div > a")).to_have_count(0)
-        assert page.evaluate("document.documentElement.scrollWidth") <= SMALL_PHONE["width"], path
+        assert page.evaluate("document.documentElement.scrollWidth") <= SMALL_PHONE["width"], (
+            path, page.evaluate(STICKING_OUT, SMALL_PHONE["width"])
+        )  # fmt: skip
     context.close()
 
 
