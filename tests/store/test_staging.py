@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tocsin.engine.records import AlertRecord, WorkItem
+from tocsin.engine.records import AlertRecord, Evidence, WorkItem
 from tocsin.incident import events as e
 from tocsin.incident.alert import Alert, AlertStatus
 from tocsin.incident.fold import apply, begin
@@ -67,6 +67,41 @@ def test_what_is_staged_is_seen_by_who_staged_it(store: Store) -> None:
 
     store.write(some).result()
     assert [x.seq for x in store.read(lambda tx: tx.timeline("id1"))] == [1, 2]
+
+
+def evidence(id_: str, incident: Incident) -> Evidence:
+    return Evidence(id_, incident.id, "1", 1, "t", "c", "ok", "", 0, f"out of {id_}", "", 0, NOW, NOW, "d")
+
+
+def test_evidence_is_seen_before_it_is_sent_and_undone_with_its_stage(store: Store) -> None:
+    def some(tx: Tx) -> None:
+        incident = opens(tx, 1)
+        tx.put_evidence(evidence("e1", incident))
+        with suppress(Refused), tx.stage():
+            tx.put_evidence(evidence("e2", incident))
+            assert tx.evidence("e2") is not None
+            raise Refused
+        assert tx.evidence("e2") is None
+        assert tx.evidence("e1") == evidence("e1", incident)
+        assert tx.evidence_of("id1") == [evidence("e1", incident)]
+        with tx.stage():
+            tx.put_evidence(evidence("e3", incident))
+
+    store.write(some).result()
+    assert [x.id for x in store.read(lambda tx: tx.evidence_of("id1"))] == ["e1", "e3"]
+
+
+def test_an_incident_that_opened_is_its_services_after_it_was_sent(store: Store) -> None:
+    def some(tx: Tx) -> None:
+        assert tx.open_incident_of("shop") is None
+        first = opens(tx, 1)
+        tx.flush()
+        assert tx.open_incident_of("shop") == first
+        second = opens(tx, 2)
+        tx.flush()
+        assert tx.open_incident_of("shop") == second
+
+    store.write(some).result()
 
 
 def test_a_stage_that_raises_is_undone_alone(store: Store) -> None:

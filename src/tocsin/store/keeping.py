@@ -10,13 +10,15 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from tocsin.engine.records import Answered, Evidence, Token
 from tocsin.store import schema as t
 from tocsin.store.rows import EVIDENCE, json
+from tocsin.store.staging import Layer
 from tocsin.store.times import from_db, to_db
 
 
 class Keeping:
-    """The part of a transaction that is not staged: each statement is sent at once."""
+    """The part of a transaction that is not staged, but for evidence: each statement is sent at once."""
 
     _c: Connection
+    _layers: list[Layer]
     _settings: dict[str, str | None]
 
     @abstractmethod
@@ -30,15 +32,18 @@ class Keeping:
             "at": to_db(evidence.ended_at),
             "data": json(evidence),
         }
-        self._settled().execute(insert(t.evidence), row)
+        self._layers[-1].evidence[evidence.id] = row
 
     def evidence(self, id_: str) -> Evidence | None:
+        for layer in reversed(self._layers):
+            if id_ in layer.evidence:
+                return EVIDENCE.decode(layer.evidence[id_]["data"])
         data = self._c.execute(select(t.evidence.c.data).where(t.evidence.c.id == id_)).scalar()
         return None if data is None else EVIDENCE.decode(data)
 
     def evidence_of(self, incident_id: str) -> list[Evidence]:
         wanted = select(t.evidence.c.data).where(t.evidence.c.incident_id == incident_id).order_by(t.evidence.c.at)
-        return [EVIDENCE.decode(data) for data in self._c.execute(wanted).scalars()]
+        return [EVIDENCE.decode(data) for data in self._settled().execute(wanted).scalars()]
 
     def put_runbook(self, digest: str, file: str, text: str, now: datetime) -> None:
         """Keeps a document under its digest; one that is there already is left alone."""

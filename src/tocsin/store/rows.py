@@ -94,7 +94,11 @@ def _alert(data: str) -> Alert:
 
 
 def alert(row: Row[Any]) -> AlertRecord:
-    return AlertRecord(_alert(row.data), row.incident_id, from_db(row.first_seen_at), from_db(row.last_seen_at))
+    return alert_of(row.data, row.incident_id, row.first_seen_at, row.last_seen_at)
+
+
+def alert_of(data: str, incident_id: str | None, first_seen_at: int, last_seen_at: int) -> AlertRecord:
+    return AlertRecord(_alert(data), incident_id, from_db(first_seen_at), from_db(last_seen_at))
 
 
 def work_row(incident_id: str, key: str, channel: str, work: Work) -> Values:

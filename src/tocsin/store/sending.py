@@ -106,6 +106,7 @@ _ANEW = _Kind("anew", t.alert, _updated(t.alert, "fingerprint"))
 _EVENTS = _Kind("events", t.event, _inserted(t.event))
 _WORK = _Kind("work", t.work, _inserted(t.work, unless_there="idempotency_key"))
 _ENDED = _Kind("ended", t.work, _ended)
+_EVIDENCE = _Kind("evidence", t.evidence, _inserted(t.evidence))
 
 
 def send(connection: Connection, layer: Layer, *, told: Mapping[str, Told]) -> None:
@@ -126,6 +127,7 @@ def send(connection: Connection, layer: Layer, *, told: Mapping[str, Told]) -> N
     _many(connection, _EVENTS, layer.events)
     _many(connection, _WORK, list(layer.work.values()))
     _many(connection, _ENDED, [ended.values for ended in layer.finished.values()])
+    _many(connection, _EVIDENCE, list(layer.evidence.values()))
 
 
 def _send_alerts(connection: Connection, layer: Layer, told: Mapping[str, Told]) -> None:

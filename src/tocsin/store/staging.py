@@ -38,6 +38,7 @@ class Layer(Struct):
     first_seen: dict[str, None] = field(default_factory=dict)
     work: dict[str, Values] = field(default_factory=dict)
     finished: dict[int, Finished] = field(default_factory=dict)
+    evidence: dict[str, Values] = field(default_factory=dict)
     savepoint: NestedTransaction | None = None
 
     def keep(self, incident: Incident, due: Due, *, new: bool) -> None:
@@ -50,7 +51,7 @@ class Layer(Struct):
 
     def sink_into(self, below: Layer) -> None:
         below.alerts.update(self.alerts)
-        if not (self.incidents or self.events or self.first_seen or self.work or self.finished):
+        if not (self.incidents or self.events or self.first_seen or self.work or self.finished or self.evidence):
             return  # a copy of an alert: the usual job of a storm
         below.incidents.update(self.incidents)
         below.opened.update(self.opened)
@@ -62,12 +63,13 @@ class Layer(Struct):
         for key, row in self.work.items():
             below.work.setdefault(key, row)
         below.finished.update(self.finished)
+        below.evidence.update(self.evidence)
 
     def clear(self) -> None:
         """After its rows were sent to the database."""
         for kept in (
             self.incidents, self.opened, self.of_service, self.events, self.alerts, self.first_seen, self.work,
-            self.finished,
+            self.finished, self.evidence,
         ):  # fmt: skip
             kept.clear()
         self.highest = 0

@@ -137,8 +137,9 @@ class Tx(Keeping, Moving, Owed, Replicas, Silences, Upkeep):
         for fingerprint, record in layer.alerts.items():
             self._alerts[fingerprint] = record
             self._told.pop(fingerprint, None)
-        if layer.of_service:
-            self._open_of.clear()
+        for service, ids in layer.of_service.items():
+            if service in self._open_of:
+                self._open_of[service] = tuple(dict.fromkeys((*self._open_of[service], *ids)))
         self._highest = max(self._highest, layer.highest) if self._highest is not None else None
         self._leases.update(dict.fromkeys(layer.finished))
         layer.clear()
@@ -198,11 +199,11 @@ class Tx(Keeping, Moving, Owed, Replicas, Silences, Upkeep):
         if not wanted or not self._layers:
             return
         self._alerts.update(dict.fromkeys(wanted))
-        for row in asking.alerts(self._c, wanted):
-            known = self._alerts[row.fingerprint] = rows.alert(row)
-            self._told[row.fingerprint] = sending.Told(row.incident_id, known.alert, row.last_seen_at)
-            if row.number is not None:
-                self._heads[row.incident_id] = Head(row.number, row.over in _OVER)
+        for fingerprint, incident_id, first, last, data, number, status in asking.alerts(self._c, wanted):
+            known = self._alerts[fingerprint] = rows.alert_of(data, incident_id, first, last)
+            self._told[fingerprint] = sending.Told(incident_id, known.alert, last)
+            if number is not None and incident_id not in self._heads:
+                self._heads[incident_id] = Head(number, status in _OVER)
 
     def foresee_services(self, services: Collection[str]) -> None:
         """Reads the open incidents of services that will be asked for, in one go."""
@@ -335,7 +336,8 @@ class Tx(Keeping, Moving, Owed, Replicas, Silences, Upkeep):
         if not self._layers:
             row = self._c.execute(select(t.alert).where(t.alert.c.fingerprint == fingerprint)).first()
             return None if row is None else rows.alert(row)
-        self.foresee((fingerprint,))
+        if fingerprint not in self._alerts:
+            self.foresee((fingerprint,))
         return self._alerts[fingerprint]
 
     def put_alert(self, record: AlertRecord, *, new: bool) -> None:

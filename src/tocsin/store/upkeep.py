@@ -96,7 +96,7 @@ class Upkeep:
             .order_by(c.id)
             .limit(limit)
         )
-        seen = self._c.execute(page).all()
+        seen = self._settled().execute(page).all()
         old = [row.id for row in seen if row.at < to_db(before) and row.status in _OVER]
         found = self._c.execute(select(c.data).where(c.id.in_(old))).scalars() if old else ()
         evidence = tuple(rows.EVIDENCE.decode(data) for data in found)
