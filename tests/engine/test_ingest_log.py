@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 from engines import Plant, World, alert, e, until
 
-from tocsin.engine import ingest_log
 from tocsin.engine.auditor import DATABASE, Auditor
 from tocsin.engine.errors import Unavailable
-from tocsin.engine.ingest_log import SPOOLED, TROUBLE, Direct, Spooled
+from tocsin.engine.ingest_log import PATIENCE_SECONDS, SPOOLED, TROUBLE, Direct, Spooled
 from tocsin.incident.alert import Alert
 from tocsin.store.spool import Record, Spool
 
@@ -36,11 +35,13 @@ def refusing(world: World) -> Iterator[None]:
 class Door:
     """A plant's ingest with a spool; `troubles` is what the page shows."""
 
-    def __init__(self, plant: Plant, folder: Path, *, limit: int = ROOMY) -> None:
+    def __init__(self, plant: Plant, folder: Path, *, limit: int = ROOMY, patience: float = PATIENCE_SECONDS) -> None:
         self.plant = plant
         self.spool = Spool(folder, limit=limit)
         self.troubles: dict[str, str | None] = {}
-        self.log: Spooled[Record] = Spooled(plant.desk, self.spool, on_trouble=self.troubles.__setitem__)
+        self.log: Spooled[Record] = Spooled(
+            plant.desk, self.spool, on_trouble=self.troubles.__setitem__, patience=patience
+        )
 
     async def take(self, *alerts: Alert, **notes: str) -> list[str]:
         return [receipt.outcome for receipt in await self.log.take(alerts, notes)]
@@ -92,10 +93,8 @@ async def test_what_came_while_it_refused_is_taken_in_when_it_is_back(world: Wor
     assert await door.take(alert(service="checkout")) == ["repeated"]
 
 
-async def test_a_database_that_says_nothing_is_not_waited_for(
-    world: World, door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
-    monkeypatch.setattr(ingest_log, "PATIENCE_SECONDS", 0.01)
+async def test_a_database_that_says_nothing_is_not_waited_for(world: World, door: Door, tmp_path: Path) -> None:
+    door = Door(door.plant, tmp_path / "another", patience=0.01)
     async with draining(door):
         with refusing(world):
             assert await door.take(alert()) == [SPOOLED]

@@ -121,7 +121,7 @@ async def test_a_process_killed_at_any_transaction_is_followed_by_one_that_goes_
         shutil.copy(empty_database, path)
         if not await killed_after(commits, path, acts=acts):
             break
-    assert commits > 40
+    assert commits > 30
 
 
 async def killed_after(commits: int, path: Path, *, acts: bool) -> bool:

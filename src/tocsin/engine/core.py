@@ -13,11 +13,13 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from tocsin.engine.errors import Newer, Unavailable
+from tocsin.engine.gathering import Asked, Foresee, Gathering
 from tocsin.engine.ledger import Addressing, Ledger
 from tocsin.engine.live import Live
 from tocsin.engine.meters import Meters
 from tocsin.engine.murmur import Murmur
 from tocsin.engine.once import Once
+from tocsin.engine.patience import Patience
 from tocsin.engine.policies import Policies
 from tocsin.engine.ports import Clock
 from tocsin.engine.storage import Storage, Transaction
@@ -29,8 +31,6 @@ T = TypeVar("T")
 AGAIN_SECONDS = 0.5
 READERS = 12
 """Threads that read the database, of our own: those that everybody shares may all be waiting for a name server."""
-TOGETHER = 256
-"""So many jobs share a transaction at most."""
 Decision = Callable[[Incident, Context], Sequence[e.Event]]
 
 
@@ -41,32 +41,10 @@ class Committed(Struct, frozen=True):
     entry: e.Entry
 
 
-Foresee = Callable[[Transaction, Sequence[Any]], None]
-
-
 class _Outcome(Struct, frozen=True):
     result: Any
     committed: Sequence[Committed]
     error: Exception | None = None
-
-
-class _Asked(Struct):
-    """A job that waits for its transaction."""
-
-    job: Callable[[Ledger], Any]
-    future: asyncio.Future[Any]
-    foresee: Foresee | None
-    about: object
-
-    def end(self, outcome: _Outcome) -> None:
-        if outcome.error is not None:
-            self.fail(outcome.error)
-        elif not self.future.done():
-            self.future.set_result(outcome.result)
-
-    def fail(self, error: Exception) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
 
 
 class Core:
@@ -90,22 +68,31 @@ class Core:
         self.once: Once | None = None
         self._subscribers: set[asyncio.Queue[Committed | None]] = set()
         self._wakers: list[asyncio.Event] = []
-        self._asked: list[_Asked] = []
+        self._asked = Gathering()
         self._draining: asyncio.Task[None] | None = None
         self._unrecorded = Murmur("not_recorded_yet")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="tocsin-reader")
 
     async def transact(
-        self, job: Callable[[Ledger], T], *, foresee: Foresee | None = None, about: object = None
-    ) -> T:  # fmt: skip
+        self,
+        job: Callable[[Ledger], T],
+        *,
+        foresee: Foresee | None = None,
+        about: object = None,
+        patience: Patience | None = None,
+    ) -> T:
         """The result of `job` once what it appended is durable. Raises what it raises; then nothing has changed.
+
+        Raises TimeoutError when `patience` ends first: then it may or may not be carried out.
 
         Jobs that come while a transaction runs share the next one, in order, each undone alone when it raises; so a
         job may be run again and must change nothing outside. `foresee` is called once for all of them that name it,
         with what each is `about`, to read ahead what they will ask for.
         """
-        asked = _Asked(job, asyncio.get_running_loop().create_future(), foresee, about)
-        self._asked.append(asked)
+        asked = Asked(job, asyncio.get_running_loop().create_future(), foresee, about)
+        if patience is not None:
+            patience.begin(asked.future)
+        self._asked.add(asked)
         if self._draining is None:
             self._draining = asyncio.create_task(self._drain())
         result: T = await asked.future
@@ -114,12 +101,11 @@ class Core:
     async def _drain(self) -> None:
         try:
             while self._asked:
-                batch, self._asked = self._asked[:TOGETHER], self._asked[TOGETHER:]
-                await self._commit([asked for asked in batch if not asked.future.done()])
+                await self._commit(await self._asked.batch())
         finally:
             self._draining = None
 
-    async def _commit(self, batch: Sequence[_Asked]) -> None:
+    async def _commit(self, batch: Sequence[Asked]) -> None:
         try:
             outcomes = await asyncio.wrap_future(self.storage.write(lambda tx: self._run(tx, batch)))
         except Unavailable as exc:
@@ -134,9 +120,9 @@ class Core:
         else:
             self._tell([one for outcome in outcomes for one in outcome.committed])
             for asked, outcome in zip(batch, outcomes, strict=True):
-                asked.end(outcome)
+                asked.end(outcome.result, outcome.error)
 
-    def _run(self, tx: Transaction, batch: Sequence[_Asked]) -> list[_Outcome]:
+    def _run(self, tx: Transaction, batch: Sequence[Asked]) -> list[_Outcome]:
         """In the writing thread: the jobs of one transaction. Raises Unavailable when the database refuses."""
         now = self.clock.now()
         ahead: dict[Foresee, list[object]] = {}

@@ -15,6 +15,7 @@ from tocsin.engine.intake import Receipt, foresee, receive
 from tocsin.engine.ledger import Ledger, is_number
 from tocsin.engine.live import News
 from tocsin.engine.merging import Merging
+from tocsin.engine.patience import Patience
 from tocsin.engine.ports import Cluster, NoCluster, Runner
 from tocsin.engine.records import AlertRecord, Evidence
 from tocsin.engine.running import as_step, of_mitigation, refusals
@@ -67,13 +68,13 @@ class Desk:
 
     # alerts and opening
 
-    async def receive(self, alerts: Sequence[Alert]) -> list[Receipt]:
-        """What came of each alert, once all of them are durable."""
+    async def receive(self, alerts: Sequence[Alert], *, patience: Patience | None = None) -> list[Receipt]:
+        """What came of each alert, once all of them are durable. Raises TimeoutError when `patience` ends first."""
 
         def take(ledger: Ledger) -> list[Receipt]:
             return [receive(ledger, a, triage=self.triage) for a in alerts]
 
-        receipts = await self.core.transact(take, foresee=self._foresee, about=alerts)
+        receipts = await self.core.transact(take, foresee=self._foresee, about=alerts, patience=patience)
         outcomes = [receipt.outcome for receipt in receipts]
         for outcome in set(outcomes):
             self.core.meters.took_alerts(outcome, outcomes.count(outcome))

@@ -21,6 +21,7 @@ from tocsin.engine.desk import Desk
 from tocsin.engine.errors import Unavailable
 from tocsin.engine.intake import Receipt, foresee, receive
 from tocsin.engine.ledger import Ledger
+from tocsin.engine.patience import Patience
 from tocsin.engine.storage import Transaction
 from tocsin.incident.alert import Alert
 
@@ -112,8 +113,9 @@ class IngestLog(Protocol):
 class Direct:
     """The database itself is the log."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, patience: Patience | None = None) -> None:
         self.desk = desk
+        self._patience = patience
 
     @property
     def waiting(self) -> int:
@@ -128,9 +130,9 @@ class Direct:
         return None
 
     async def take(self, alerts: Sequence[Alert], notes: Mapping[str, str] = NO_NOTES) -> list[Receipt]:
-        receipts = await self.desk.receive(alerts) if alerts else []
+        receipts = await self.desk.receive(alerts, patience=self._patience) if alerts else []
         if notes:
-            await self.desk.core.transact(lambda ledger: _write(ledger, notes))
+            await self.desk.core.transact(lambda ledger: _write(ledger, notes), patience=self._patience)
         return receipts
 
     def settled(self) -> None:
@@ -146,8 +148,11 @@ class Direct:
 class Spooled(Direct, Generic[R]):
     """The database while it takes alerts, and `kept_in` while it refuses and until that is drained."""
 
-    def __init__(self, desk: Desk, kept_in: Log[R], *, on_trouble: OnTrouble) -> None:
-        super().__init__(desk)
+    def __init__(
+        self, desk: Desk, kept_in: Log[R], *, on_trouble: OnTrouble, patience: float = PATIENCE_SECONDS
+    ) -> None:  # fmt: skip
+        super().__init__(desk, Patience(patience))
+        self._seconds = patience
         self._log = kept_in
         self._on_trouble = on_trouble
         self._reason = "alerts are left from before the restart"
@@ -178,11 +183,10 @@ class Spooled(Direct, Generic[R]):
             await self._closing.wait()
         if not self._in_use.is_set():
             try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    return await super().take(alerts, notes)
+                return await super().take(alerts, notes)
             except TimeoutError:
                 # it may yet be taken in, and then once more from the spool, which finds that it is known
-                self._refused(Unavailable(f"the database has not answered for {PATIENCE_SECONDS:g} s"))
+                self._refused(Unavailable(f"the database has not answered for {self._seconds:g} s"))
             except Unavailable as exc:
                 self._refused(exc)
         await self._keep(Arrived(alerts, notes, self.desk.now()))

@@ -28,6 +28,8 @@ from tocsin.incident.work import Execute, Send
 
 log = structlog.get_logger()
 LONGEST_NAP, SHORTEST_NAP = 1.0, 0.005
+IN_VAIN, REST_SECONDS = 20, 0.02
+"""After so many wakes in a row that brought nothing to do, as alerts told again and again do, it rests after each."""
 BATCH = 200
 LEASE = timedelta(seconds=30)
 RENEW_SECONDS = 10.0
@@ -62,6 +64,7 @@ class Engine:
         self._unsure = False
         self._runs: deque[float] = deque(maxlen=RUNS)
         self._gate = Gate()
+        self._in_vain = 0
         self._failing = Murmur("engine_turn_failed")
         self.alive: datetime | None = None
 
@@ -133,10 +136,22 @@ class Engine:
             self.core.meters.turn_failed()
             nap = LONGEST_NAP
         if nap:
-            with suppress(TimeoutError):
-                # not wait_for, which in Python 3.11 forgets a cancellation that arrives with the wake
-                async with asyncio.timeout(nap):
-                    await waker.wait()
+            await self._rest(waker, nap)
+        else:
+            self._in_vain = 0
+
+    async def _rest(self, waker: asyncio.Event, nap: float) -> None:
+        """Until the nap is over, or something woke us."""
+        try:
+            # not wait_for, which in Python 3.11 forgets a cancellation that arrives with the wake
+            async with asyncio.timeout(nap):
+                await waker.wait()
+        except TimeoutError:
+            self._in_vain = 0
+            return
+        self._in_vain += 1
+        if self._in_vain > IN_VAIN:
+            await asyncio.sleep(min(nap, REST_SECONDS))
 
     async def _act(self, agenda: Agenda) -> bool:
         """Decides and begins what the agenda says is due, in one transaction. Whether there was anything."""
