@@ -30,6 +30,13 @@ async def outcomes(answer: httpx.Response) -> list[tuple[str, int | None]]:
     return [(a["outcome"], a["incident"]) for a in answer.json()["alerts"]]
 
 
+async def test_what_came_of_alerts_is_told_as_json(site: Site) -> None:
+    answer = await (await local(site)).post(PATH, content=webhook("firing-group2"))
+    assert answer.headers["content-type"] == "application/json"
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    assert answer.headers["cache-control"] == "no-store"
+
+
 async def test_a_real_webhook_body_opens_one_incident(site: Site) -> None:
     sender = await local(site)
     answer = await sender.post(PATH, content=webhook("firing-group2"))

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from fastapi import Request
 from sites import SETTINGS, Site, refusal
 
 Opener = Callable[..., Awaitable[Site]]
@@ -31,6 +32,19 @@ async def test_https_is_insisted_on_where_it_is_used(opener: Opener) -> None:
 
 async def test_answers_of_the_api_are_not_kept_by_caches(site: Site) -> None:
     assert (await site.ask.get("/api/v1/incidents")).headers["cache-control"] == "no-store"
+
+
+async def test_a_proxy_that_is_trusted_says_who_asks_and_no_other_does(site: Site) -> None:
+    site.app.add_api_route("/who", _who)
+    site.app.behind_proxies("127.0.0.1")
+    forwarded = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+    through = await (await site.of(None, address="127.0.0.1")).get("/who", headers=forwarded)
+    straight = await (await site.of(None, address="203.0.113.7")).get("/who", headers=forwarded)
+    assert (through.json(), straight.json()) == (["203.0.113.9", "https"], ["203.0.113.7", "http"])
+
+
+async def _who(request: Request) -> list[str]:
+    return [request.client.host if request.client else "", request.url.scheme]
 
 
 async def _boom() -> None:

@@ -66,16 +66,17 @@ async def run(house: House, listener: socket.socket, *, ready: Callable[[], None
     folder = house.settings.status_page.publish
     if folder is not None:
         house.background = (*house.background, Publisher(app, house, folder).run)
-    server = _Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=STOP_SECONDS,
-            server_header=False,
-        )
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=STOP_SECONDS,
+        server_header=False,
+        proxy_headers=False,
     )
+    app.behind_proxies(config.forwarded_allow_ips)
+    server = _Server(config)
     gc.freeze()  # what stands now stands to the end: it need not be looked through again
     gc.set_threshold(*COLLECTED_AFTER)
     gc.enable()

@@ -74,6 +74,8 @@ class Beats:
 
 def told_apart(alerts: Sequence[Alert], heartbeats: Sequence[Heartbeat]) -> tuple[list[Alert], tuple[str, ...]]:
     """The alerts, and the names of the heartbeats that they beat. An alert that is a beat is no incident."""
+    if not heartbeats:
+        return list(alerts), ()
     heard: dict[str, None] = {}
     kept: list[Alert] = []
     for alert in alerts:

@@ -23,6 +23,7 @@ from tocsin.bootstrap.house import House
 from tocsin.bootstrap.senders import expressions_of, heartbeats
 from tocsin.engine.credentials import API
 from tocsin.engine.errors import NotFound
+from tocsin.engine.ingest_log import NO_NOTES
 from tocsin.engine.intake import Receipt
 from tocsin.incident.alert import Alert
 from tocsin.incident.errors import PermissionRefused
@@ -31,6 +32,7 @@ from tocsin.signals import alertmanager, datadog, generic, grafana, healthchecks
 from tocsin.signals.heartbeat import beat, told_apart
 from tocsin.web.auth import authorization, basic_password, house_of
 from tocsin.web.errors import Unauthenticated
+from tocsin.web.express import Json
 from tocsin.web.inspector import came_from, saw, sender_of
 from tocsin.web.limits import Limits
 from tocsin.web.sns import vouched_for
@@ -77,7 +79,7 @@ def routes() -> list[Route]:
 async def take(house: House, alerts: list[Alert]) -> Response:
     """Hands decoded alerts over and says what came of each."""
     receipts = await hand_over(house, alerts)
-    return Response(msgspec.json.encode({"alerts": receipts}), media_type="application/json")
+    return Json(msgspec.json.encode({"alerts": receipts}))
 
 
 async def hand_over(house: House, alerts: list[Alert]) -> list[Receipt]:
@@ -87,7 +89,7 @@ async def hand_over(house: House, alerts: list[Alert]) -> list[Receipt]:
             "sns_topic_to_confirm", topic=asking.labels.get("topic"), see=f"/api/v1/alerts?q={sns.CONFIRMATION}"
         )
     kept, beaten = told_apart(alerts, heartbeats(house.settings))
-    receipts = await house.ingest.take(kept, beat(*beaten, at=house.desk.now()))
+    receipts = await house.ingest.take(kept, beat(*beaten, at=house.desk.now()) if beaten else NO_NOTES)
     saw(kept, receipts)
     return receipts
 
@@ -101,7 +103,8 @@ async def authorize(request: Request, house: House, secret: str | None = None) -
     who = await _known(request, house, secret)
     came_from(who)
     limits: Limits = request.app.state.limits
-    limits.take(sender_of(request.scope["path"]), who, house.desk.now())
+    if not limits.none:
+        limits.take(sender_of(request.scope["path"]), who, house.desk.now())
 
 
 async def _known(request: Request, house: House, secret: str | None) -> str:

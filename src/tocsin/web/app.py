@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
-
 from tocsin import __version__
 from tocsin.bootstrap.house import House
 from tocsin.web import (
@@ -34,7 +32,7 @@ from tocsin.web.pages.router import mount
 from tocsin.web.problems import install
 
 
-def create_app(house: House) -> FastAPI:
+def create_app(house: House) -> Application:
     """The app that serves this house."""
     app = Application(title="Tocsin", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.house = house

@@ -53,8 +53,11 @@ def session_of(request: Request) -> str | None:
 
 def authorization(request: Request) -> tuple[str, str]:
     """(scheme in lower case, credential) of the Authorization header; both empty without one."""
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    return scheme.casefold(), secret.strip()
+    for name, value in request.scope["headers"]:  # as they came: looked for once in every alert
+        if name == b"authorization":
+            scheme, _, secret = value.decode("latin-1").partition(" ")
+            return scheme.casefold(), secret.strip()
+    return "", ""
 
 
 def basic_password(credential: str) -> str | None:

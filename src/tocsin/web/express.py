@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from tocsin.web.guard import SecurityHeaders, whole_body
 from tocsin.web.idempotency import HEADER
@@ -21,6 +23,7 @@ from tocsin.web.problems import respond
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 _KEYED = HEADER.encode("latin-1")
+_JSON = (b"content-type", b"application/json")
 
 
 class Posted(Request):
@@ -35,11 +38,30 @@ class Posted(Request):
         yield await self.body()
 
 
+class Json(Response):
+    """JSON that is written out already, as UTF-8. It has the two headers that say so."""
+
+    media_type = "application/json"
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        if headers is not None:
+            super().init_headers(headers)
+        else:
+            self.raw_headers = [_JSON, (b"content-length", b"%d" % len(self.body))]
+
+
 class Application(FastAPI):
     """FastAPI, with addresses that `express` answers itself."""
 
     _endpoints: Mapping[str, Endpoint] = MappingProxyType({})
     _security: SecurityHeaders
+    _proxied: ASGIApp | None = None
+
+    def behind_proxies(self, trusted: list[str] | str) -> None:
+        """Believes these addresses whom they speak for, as uvicorn does; what `express` answers asks no such thing."""
+        framework: Any = super().__call__  # uvicorn has types of its own for the same messages
+        proxied: Any = ProxyHeadersMiddleware(framework, trusted_hosts=trusted)
+        self._proxied = proxied
 
     def express(self, routes: Iterable[Route], *, public_url: str) -> None:
         """Serves POSTs to those of the routes that have one fixed address."""
@@ -51,7 +73,7 @@ class Application(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._endpoint(scope)
         if endpoint is None:
-            await super().__call__(scope, receive, send)
+            await (self._proxied or super().__call__)(scope, receive, send)
             return
         scope["app"] = self
         request = Posted(scope, receive)

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from datetime import datetime, timedelta
-from functools import wraps
+from functools import lru_cache, wraps
 from itertools import count, islice
 
 from msgspec import Struct, field
@@ -184,24 +184,37 @@ class Inspector:
                 raise
             finally:
                 _current.reset(token)
-                delivery = Delivery(
-                    0, house_of(request).desk.now(), sender_of(request.scope["path"]), note.who, request.method,
-                    request.scope["path"], status, time.monotonic() - begun, total=len(note.alerts), reason=reason,
-                )  # fmt: skip
-                body = getattr(request, "_body", b"")  # as far as it was read: nobody unknown is waited for
-                self.record(delivery, body, note.alerts, note.receipts)
+                took = time.monotonic() - begun
+                self._answered(request, note, status, reason, took=took)
             return response
 
         return endpoint
 
+    def _answered(self, request: Request, note: _Note, status: int, reason: str, *, took: float) -> None:
+        at, path = house_of(request).desk.now(), request.scope["path"]
+        sender = sender_of(path)
+        self._count(sender, at, alerts=len(note.alerts), status=status, reason=reason)
+        if not self._room(at):
+            return
+        body = getattr(request, "_body", b"")  # as far as it was read: nobody unknown is waited for
+        delivery = Delivery(0, at, sender, note.who, request.method, path, status, took, reason=reason)
+        self._put_by(delivery, body, note.alerts, note.receipts)
+
     def record(self, delivery: Delivery, body: bytes, alerts: Sequence[Alert], receipts: Sequence[Receipt]) -> None:
         """Counts a request that was answered, and keeps it unless this second has enough; its id is made here."""
-        self._count(delivery)
-        second = int(delivery.at.timestamp())
+        at, status, reason = delivery.at, delivery.status, delivery.reason
+        self._count(delivery.sender, at, alerts=delivery.total, status=status, reason=reason)
+        if self._room(at):
+            self._put_by(delivery, body, alerts, receipts)
+
+    def _room(self, at: datetime) -> bool:
+        """Whether one more of this second is kept."""
+        second = int(at.timestamp())
         self._in_second = self._in_second + 1 if second == self._second else 1
         self._second = second
-        if self._in_second > KEPT_A_SECOND:
-            return
+        return self._in_second <= KEPT_A_SECOND
+
+    def _put_by(self, delivery: Delivery, body: bytes, alerts: Sequence[Alert], receipts: Sequence[Receipt]) -> None:
         kept = replace(delivery, id=next(self._numbers), size=len(body), total=len(alerts))
         outcomes = {receipt.fingerprint: receipt for receipt in receipts[:ALERTS]}
         loop = asyncio.get_running_loop()
@@ -215,24 +228,21 @@ class Inspector:
         )  # fmt: skip
         self.record(delivery, heard.raw, heard.alerts, heard.receipts)
 
-    def _count(self, delivery: Delivery) -> None:
-        sender, now = delivery.sender, delivery.at
+    def _count(self, sender: str, now: datetime, *, alerts: int, status: int, reason: str) -> None:
         tally = self.tallies.get(sender)
         if tally is None:
             # anybody may ask for an address that nobody has
             tally = self.tallies.setdefault(sender if len(self.tallies) < SENDERS else OTHERS, Tally())
         tally.requests += 1
-        tally.alerts += delivery.total
-        tally.last_at, tally.last_status = now, delivery.status
+        tally.alerts += alerts
+        tally.last_at, tally.last_status = now, status
         if tally.minute is None or now - tally.minute >= MINUTE:
             tally.begin_minute(now)
         tally.minutes[-1] += 1
-        if delivery.refused:
+        if status >= REFUSED:
             tally.errors += 1
-            tally.last_error_at, tally.last_error = (
-                now,
-                _text(delivery.reason.encode("utf-8", "replace"))[:REASON_CHARACTERS],
-            )
+            tally.last_error_at = now
+            tally.last_error = _text(reason.encode("utf-8", "replace"))[:REASON_CHARACTERS]
 
     def _keep(
         self, delivery: Delivery, body: bytes, alerts: tuple[Alert, ...], receipts: dict[str, Receipt]
@@ -255,6 +265,7 @@ def _said(response: Response) -> str:
     return bytes(getattr(response, "body", b""))[:FIELD_CHARACTERS].decode("utf-8", "replace")
 
 
+@lru_cache(maxsize=256)
 def sender_of(path: str) -> str:
     """The sender's name, as the sources page calls it, of the address it posts to."""
     if path.startswith("/api/v1/alerts/"):
