@@ -82,7 +82,8 @@ def acknowledge_due(incident: Incident, policy: Policy) -> datetime | None:
 
 def rung_key(incident: Incident, rung: Rung) -> str:
     """A rung's name: its time and role, so that a change of severity never pages the same rung twice."""
-    return _generation(incident, _rung_name(rung.after, rung.to))
+    name = _rung_name(rung.after, rung.to)
+    return _generation(incident, name) if incident.generation else name
 
 
 @lru_cache(maxsize=1024)
@@ -110,15 +111,19 @@ def open_rungs(incident: Incident, policy: Policy) -> tuple[Rung, ...]:
 
     A rung at no time at all is reached by the page of the opening: nobody is paged twice in one second.
     """
-    done = done_keys(incident)
-    at_once = {p.role.casefold() for p in incident.pages if p.key == opened_key(incident)}
+    return tuple(rung for _, rung in _ladder(incident, policy))
+
+
+def _ladder(incident: Incident, policy: Policy) -> Iterator[tuple[str, Rung]]:
+    """`open_rungs` with their keys."""
+    done, opened = done_keys(incident), opened_key(incident)
+    at_once = {p.role.casefold() for p in incident.pages if p.key == opened}
     if at_once and incident.first_role:  # paged in the place of the policy's first
         at_once.add(policy.first_role(incident.severity).casefold())
-    return tuple(
-        r
-        for r in policy.rungs(incident.severity)
-        if rung_key(incident, r) not in done and (r.after or r.after is None or r.to.casefold() not in at_once)
-    )
+    for rung in policy.rungs(incident.severity):
+        key = rung_key(incident, rung)
+        if key not in done and (rung.after or rung.after is None or rung.to.casefold() not in at_once):
+            yield key, rung
 
 
 def _generation(incident: Incident, key: str) -> str:
@@ -144,12 +149,10 @@ def _rungs(incident: Incident, policy: Policy) -> Iterator[Deadline]:
         if policy.rules.after_acknowledge is AfterAcknowledge.STOP or incident.mitigated_at is not None:
             return
         kind = Kind.INFORM if policy.rules.after_acknowledge is AfterAcknowledge.INFORM else Kind.PAGE
-    for rung in open_rungs(incident, policy):
+    verb = "page" if kind is Kind.PAGE else "inform"
+    for key, rung in _ladder(incident, policy):
         if rung.after is not None:
-            verb = "page" if kind is Kind.PAGE else "inform"
-            yield Deadline(
-                kind, incident.clock_started_at + rung.after, f"{verb} {rung.to}", rung.to, rung_key(incident, rung)
-            )
+            yield Deadline(kind, incident.clock_started_at + rung.after, f"{verb} {rung.to}", rung.to, key)
 
 
 def _contacts(incident: Incident, policy: Policy) -> Iterator[Deadline]:
@@ -159,7 +162,9 @@ def _contacts(incident: Incident, policy: Policy) -> Iterator[Deadline]:
     own = {p.person for p in incident.pages if not p.of and not p.informed and _of_now(incident, p)}
     for page in incident.pages:
         person = policy.roster.person(page.person)
-        if person is None or page.informed or not _of_now(incident, page) or (page.of and page.person in own):
+        if person is None or not person.notify:
+            continue
+        if page.informed or not _of_now(incident, page) or (page.of and page.person in own):
             continue
         later = sorted((r for r in person.notify if r.after > timedelta(0)), key=lambda r: r.after)
         for n, rule in enumerate(later):
