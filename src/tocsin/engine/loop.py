@@ -28,6 +28,8 @@ from tocsin.incident.work import Execute, Send
 
 log = structlog.get_logger()
 LONGEST_NAP, SHORTEST_NAP = 1.0, 0.005
+AGAIN_SECONDS = 1.0
+"""How soon it looks again after a database that refused."""
 IN_VAIN, REST_SECONDS = 20, 0.02
 """After so many wakes in a row that brought nothing to do, as alerts told again and again do, it rests after each."""
 BATCH = 200
@@ -134,7 +136,7 @@ class Engine:
         except Exception as exc:  # noqa: BLE001  the barrier: a database that refuses now must not end the clock
             self._failing.trouble(reason=str(exc))
             self.core.meters.turn_failed()
-            nap = LONGEST_NAP
+            nap = AGAIN_SECONDS
         if nap:
             await self._rest(waker, nap)
         else:
