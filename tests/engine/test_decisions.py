@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 from engines import ANA, BEN, Plant, World, alert, document, e, paged, parts, policy, sent, until
 
-from tocsin.engine import core
+from tocsin.engine import core, loop
 from tocsin.engine.core import Committed
 from tocsin.engine.fakes import RecordingChannel
 from tocsin.engine.ledger import Ledger
@@ -235,6 +235,27 @@ async def test_the_running_engine_wakes_for_what_commits(world: World, plant: Pl
     await asyncio.gather(turning, return_exceptions=True)
     assert plant.engine.alive == world.clock.now()
     assert incident.number == 1
+
+
+async def turned(plant: Plant, times: int) -> bool:
+    return plant.core.meters.turns.of("ok") >= times
+
+
+async def test_an_engine_that_is_woken_in_vain_again_and_again_rests(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr(loop, "LONGEST_NAP", 60.0)
+    monkeypatch.setattr(loop, "REST_SECONDS", 60.0)
+    turning = asyncio.create_task(plant.engine.run())
+    for times in range(1, loop.IN_VAIN + 1):  # so far each wake is looked into at once
+        await until(lambda times=times: turned(plant, times))  # type: ignore[misc]
+        plant.engine.wake()
+    await until(lambda: turned(plant, loop.IN_VAIN + 1))
+    plant.engine.wake()
+    await asyncio.sleep(0.1)
+    assert plant.core.meters.turns.of("ok") == loop.IN_VAIN + 1
+    turning.cancel()
+    await asyncio.gather(turning, return_exceptions=True)
 
 
 @pytest.mark.parametrize("beats", range(6))
