@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from importlib import import_module
 
 import httpx
 
@@ -91,7 +95,25 @@ class Poster:
 def quiet_client(timeout: float) -> httpx.AsyncClient:
     """A client that does not log the addresses it asks: httpx writes each in full at INFO, and Slack's is a secret."""
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    return httpx.AsyncClient(follow_redirects=False, timeout=timeout)
+    return httpx.AsyncClient(follow_redirects=False, timeout=timeout, verify=trusted())
+
+
+def trusted() -> ssl.SSLContext:
+    """Whom TLS believes: read once, which takes a moment, unless the environment names others (OpenSSL,
+    SSL_CERT_FILE)."""
+    return _trusted(os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", ""))
+
+
+@lru_cache(maxsize=4)
+def _trusted(_file: str, _folder: str) -> ssl.SSLContext:
+    return httpx.create_ssl_context()
+
+
+def load() -> None:
+    """Loads what the first post would wait for."""
+    for name in ("httpcore", "anyio._backends._asyncio"):
+        import_module(name)
+    trusted()
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:

@@ -14,6 +14,7 @@ import uvicorn
 
 from tocsin import __version__
 from tocsin.bootstrap import House, compose
+from tocsin.channels import http
 from tocsin.cli import opening
 from tocsin.cli.complaints import complain
 from tocsin.cli.logs import set_up_logs
@@ -105,9 +106,10 @@ class _Server(uvicorn.Server):
 
 
 async def warm(house: House) -> None:
-    """Compiles the pages' templates, when no storm needs the processor."""
+    """Loads what the first page out needs, then compiles the pages' templates while nothing else is to do."""
+    await asyncio.to_thread(http.load)
     for name in template_names():
-        while house.engine.held_back:  # noqa: ASYNC110  nothing tells when a storm is over
+        while house.engine.held_back or house.desk.core.busy:  # noqa: ASYNC110  nothing tells when a storm is over
             await asyncio.sleep(WARM_SECONDS)
         await asyncio.to_thread(compile_template, name)
 

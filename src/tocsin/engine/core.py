@@ -183,6 +183,11 @@ class Core:
                 yield committed
 
     @property
+    def busy(self) -> bool:
+        """Whether a transaction is under way or waited for."""
+        return self._draining is not None
+
+    @property
     def followed(self) -> bool:
         """Whether anybody follows."""
         return bool(self._subscribers)
