@@ -1,11 +1,18 @@
-"""The questions that every batch of alerts asks: put together once, in the driver's own words, a list as one value."""
+"""The questions that every batch of alerts asks: put together once, in the driver's own words, a list as one value.
+
+SQLite answers with one value too, a JSON array of rows: its driver lets go of the interpreter for every row that it
+reads, and in a storm waits for it again each time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult
+import msgspec
+from sqlalchemy import Connection, CursorResult, Select, func, select
 
 from tocsin.store import rows
 from tocsin.store import schema as t
@@ -14,25 +21,28 @@ OURS = t.incident.c.rev <= rows.REV
 """Incidents that no newer version of Tocsin has written."""
 NEWER = "newer"
 """In the place of an incident's state: a newer version of Tocsin has written it."""
-_STATE = f"CASE WHEN rev <= {rows.REV} THEN state ELSE '{NEWER}' END AS state"
-_ALERTS = """SELECT alert.fingerprint, alert.incident_id, alert.first_seen_at, alert.last_seen_at, alert.data,
-incident.number, incident.status AS over FROM alert LEFT JOIN incident ON incident.id = alert.incident_id
-WHERE alert.fingerprint"""
-_OPEN = f"SELECT id, service, {_STATE} FROM incident WHERE {t.ALIVE} AND service"  # noqa: S608
-_STATES = f"SELECT id, {_STATE} FROM incident WHERE id"  # noqa: S608
+_STATE = f"CASE WHEN rev <= {rows.REV} THEN state ELSE '{NEWER}' END"
+_ALERTS = (
+    "alert.fingerprint, alert.incident_id, alert.first_seen_at, alert.last_seen_at, alert.data, "
+    "incident.number, incident.status",
+    "FROM alert LEFT JOIN incident ON incident.id = alert.incident_id WHERE alert.fingerprint",
+)
+_OPEN = (f"number, id, service, {_STATE}", f"FROM incident WHERE {t.ALIVE} AND service")
+_STATES = (f"id, {_STATE}", "FROM incident WHERE id")
+Row = Sequence[Any]
 
 
-def alerts(connection: Connection, fingerprints: Collection[str]) -> Sequence[Any]:
-    """Rows of the alerts that are known, with the number of their incident and its status (`over`)."""
+def alerts(connection: Connection, fingerprints: Collection[str]) -> Sequence[Row]:
+    """(fingerprint, incident's id, first and last seen, data, incident's number and status) of those that are known."""
     return _among(connection, _ALERTS, fingerprints)
 
 
-def open_incidents(connection: Connection, services: Collection[str]) -> Sequence[Any]:
-    """(id, service, state) of the incidents of these services that are not over, in order of their number."""
-    return _among(connection, _OPEN, services, then=" ORDER BY number")
+def open_incidents(connection: Connection, services: Collection[str]) -> Sequence[Row]:
+    """(number, id, service, state) of the incidents of these services that are not over, in order of their number."""
+    return sorted(_among(connection, _OPEN, services), key=lambda row: row[0])
 
 
-def states(connection: Connection, ids: Collection[str]) -> Sequence[Any]:
+def states(connection: Connection, ids: Collection[str]) -> Sequence[Row]:
     """(id, state) of incidents."""
     return _among(connection, _STATES, ids)
 
@@ -48,12 +58,28 @@ def seen_again(connection: Connection, fingerprints: Collection[str], at: int) -
     _execute(connection, f"UPDATE alert SET last_seen_at = {int(at)} WHERE fingerprint", fingerprints)  # noqa: S608
 
 
-def _among(connection: Connection, question: str, wanted: Collection[str], *, then: str = "") -> Sequence[Any]:
-    return _execute(connection, question, wanted, then=then).all()
-
-
-def _execute(connection: Connection, words: str, wanted: Collection[str], *, then: str = "") -> CursorResult[Any]:
+def everything(connection: Connection, wanted: Select[Any]) -> Sequence[Any]:
+    """All rows of it, by the names of its columns, in no order."""
     if connection.dialect.name == "postgresql":
-        return connection.exec_driver_sql(f"{words} = ANY(%s){then}", (list(wanted),))
-    among = f"{words} IN (SELECT value FROM json_each(?)){then}"  # noqa: S608  none of the words is anybody's input
+        return connection.execute(wanted).all()
+    found = wanted.subquery()
+    told = connection.execute(select(func.json_group_array(func.json_array(*found.c)))).scalar_one()
+    row = _named(tuple(found.c.keys()))
+    return [row(*values) for values in msgspec.json.decode(told)]
+
+
+@lru_cache(maxsize=64)
+def _named(columns: tuple[str, ...]) -> Callable[..., Any]:
+    return namedtuple("Row", columns)
+
+
+def _among(connection: Connection, question: tuple[str, str], wanted: Collection[str]) -> Sequence[Row]:
+    columns, source = question
+    return _execute(connection, f"SELECT {columns} {source}", wanted).all()
+
+
+def _execute(connection: Connection, words: str, wanted: Collection[str]) -> CursorResult[Any]:
+    if connection.dialect.name == "postgresql":
+        return connection.exec_driver_sql(f"{words} = ANY(%s)", (list(wanted),))
+    among = f"{words} IN (SELECT value FROM json_each(?))"  # noqa: S608  none of the words is anybody's input
     return connection.exec_driver_sql(among, (rows.json(list(wanted)),))

@@ -112,9 +112,9 @@ class Owed:
             .order_by(c.urgency, c.next_at, c.id)
         )
         connection = self._settled()
-        found: list[Any] = [*connection.execute(wanted.where(c.bundle == "").limit(limit)).all()]
+        found = [*asking.everything(connection, wanted.where(c.bundle == "").limit(limit))]
         if "send" in kinds:
-            found += connection.execute(wanted.where(c.bundle != "").limit(TOGETHER)).all()
+            found += asking.everything(connection, wanted.where(c.bundle != "").limit(TOGETHER))
         return sorted(found, key=lambda row: (row.urgency, row.next_at, row.id))
 
     def _lease(self, found: Sequence[Row[Any]], *, owner: str, lease_until: datetime) -> list[WorkItem]:
@@ -136,7 +136,8 @@ class Owed:
                     )
                 )
         self._leases.update({row.id: owner for row in found})
-        whole = {row.id: row for row in self._c.execute(select(t.work).where(c.id.in_([row.id for row in found])))}
+        taken = select(t.work).where(c.id.in_([row.id for row in found]))
+        whole = {row.id: row for row in asking.everything(self._c, taken)}
         return [rows.item(whole[r.id], attempt=whole[r.id].attempt, uncertain=r.id in lost) for r in found]
 
     def renew_all(self, ids: Collection[int], *, owner: str, lease_until: datetime) -> None:
@@ -151,7 +152,7 @@ class Owed:
         if not wanted:
             return
         c = t.work.c
-        found = self._c.execute(select(c.id, c.owner).where(c.id.in_(wanted), c.state == t.LEASED))
+        found = asking.everything(self._c, select(c.id, c.owner).where(c.id.in_(wanted), c.state == t.LEASED))
         self._leases.update(dict.fromkeys(wanted) | {row.id: row.owner for row in found})
 
     def finish(

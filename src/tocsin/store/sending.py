@@ -1,13 +1,15 @@
 """A layer's rows sent to the database, set by set, in the order that their references need.
 
-PostgreSQL is given a set as one JSON value in one statement: its rows one by one cost several times as much. SQLite,
-which is in the same process, is given them one by one.
+PostgreSQL is given a set as one JSON value in one statement: its rows one by one cost several times as much. SQLite is
+given many rows as one table of values: its driver lets go of the interpreter for every row that it executes, and in a
+storm waits for it again each time.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from msgspec import Struct
@@ -24,8 +26,10 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
+    true,
     update,
 )
+from sqlalchemy import table as table_clause
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tocsin.engine.records import AlertRecord
@@ -38,7 +42,8 @@ from tocsin.store.times import to_db
 SEEN_MICROSECONDS = 1_000_000
 """When an alert was last seen is kept to the second: in a storm it is told again many times in one."""
 _ONE: ColumnElement[int] = literal_column("1")
-_ROWS, _PREFIX = "rows", "given_"
+_ROWS, _GIVEN = "rows", "given"
+_LARGE, _SMALL = (256, 64, 32), 16
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 Given: TypeAlias = Mapping[str, ColumnElement[Any]]
 """What a row says, by the name of its value."""
@@ -65,10 +70,8 @@ def _inserted(table: Table, *, unless_there: str = "") -> Callable[[Dialect, Giv
     """A row is left alone when one stands there already with the same value in `unless_there`."""
 
     def build(dialect: Dialect, given: Given) -> ClauseElement:
-        if dialect.name != "postgresql":
-            plain = sqlite.insert(table).values(dict(given))
-            return plain.on_conflict_do_nothing(index_elements=[unless_there]) if unless_there else plain
-        chosen = postgresql.insert(table).from_select(list(given), select(*given.values()))
+        insert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
+        chosen = insert(table).from_select(list(given), select(*given.values()).where(true()))
         return chosen.on_conflict_do_nothing(index_elements=[unless_there]) if unless_there else chosen
 
     return build
@@ -160,9 +163,30 @@ def _many(connection: Connection, kind: _Kind, values: Sequence[rows.Values]) ->
     """
     if not values:
         return
-    sql, order = _compiled(connection.dialect, kind, tuple(values[0]))
-    given = [tuple([row[name] for name in order]) for row in values] if order else {_ROWS: _as_json(values)}
-    connection.exec_driver_sql(sql, given)
+    keys = tuple(values[0])
+    sql = _compiled(connection.dialect, kind, keys)
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(sql, {_ROWS: _as_json(values)})
+        return
+    for rows_ in _portions(values):
+        told = tuple([row[key] for row in rows_ for key in keys])
+        connection.exec_driver_sql(_table_of(keys, len(rows_)) + sql, told)
+
+
+def _portions(values: Sequence[rows.Values]) -> Iterator[Sequence[rows.Values]]:
+    """All of them, in few sizes, so that there are few statements to prepare; a small set at once."""
+    done = 0
+    while done < len(values):
+        left = len(values) - done
+        size = left if left <= _SMALL else next((size for size in _LARGE if size <= left), _SMALL)
+        yield values[done : done + size]
+        done += size
+
+
+@lru_cache(maxsize=256)
+def _table_of(keys: tuple[str, ...], count: int) -> str:
+    row = f"({', '.join('?' * len(keys))})"
+    return f"WITH {_GIVEN}({', '.join(keys)}) AS (VALUES {', '.join([row] * count)}) "
 
 
 def _as_json(values: Sequence[rows.Values]) -> str:
@@ -171,25 +195,24 @@ def _as_json(values: Sequence[rows.Values]) -> str:
     return _NUL.sub(r"\1\\u2400", text) if "\\u0000" in text else text
 
 
-_KNOWN: dict[tuple[str, str, tuple[str, ...]], tuple[str, tuple[str, ...]]] = {}
+_KNOWN: dict[tuple[str, str, tuple[str, ...]], str] = {}
 
 
-def _compiled(dialect: Dialect, kind: _Kind, keys: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """The driver's words, and the order of a row's values in them; empty where all rows are one value."""
+def _compiled(dialect: Dialect, kind: _Kind, keys: tuple[str, ...]) -> str:
+    """The driver's words, which take the rows from a table `given`."""
     key = (dialect.name, kind.name, keys)
     known = _KNOWN.get(key)
     if known is None:
-        compiled = kind.build(dialect, _given(dialect, kind.table, keys)).compile(dialect=dialect)
-        order = tuple(name.removeprefix(_PREFIX) for name in getattr(compiled, "positiontup", None) or ())
-        known = _KNOWN[key] = (str(compiled), order)
+        built = kind.build(dialect, _given(dialect, kind.table, keys))
+        known = _KNOWN[key] = str(built.compile(dialect=dialect))
     return known
 
 
 def _given(dialect: Dialect, table: Table, keys: Sequence[str]) -> Given:
-    types = {key: table.c[key.removesuffix("_")].type for key in keys}
+    columns = [column(key, table.c[key.removesuffix("_")].type) for key in keys]
     if dialect.name != "postgresql":
-        return {key: bindparam(_PREFIX + key, type_=type_) for key, type_ in types.items()}
-    columns = [column(key, type_) for key, type_ in types.items()]
-    record = func.json_to_recordset(bindparam(_ROWS)).table_valued(*columns, name="given")
-    derived = record.render_derived(name="given", with_types=True)
+        given = table_clause(_GIVEN, *columns)
+        return {key: given.c[key] for key in keys}
+    record = func.json_to_recordset(bindparam(_ROWS)).table_valued(*columns, name=_GIVEN)
+    derived = record.render_derived(name=_GIVEN, with_types=True)
     return {key: derived.c[key] for key in keys}

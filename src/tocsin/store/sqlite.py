@@ -12,6 +12,8 @@ from sqlalchemy.pool import QueuePool
 from tocsin.store.clocks import HostClock
 from tocsin.store.errors import StoreError, reason
 
+PREPARED = 512
+"""Statements that a connection keeps prepared: a set of rows has one for each size (`tocsin.store.sending`)."""
 REFUSALS = ("locked", "readonly", "read-only", "disk", "full", "malformed", "unable to open")
 
 
@@ -66,9 +68,8 @@ def _engine(url: URL, *, writing: bool, busy_seconds: float) -> Engine:
         poolclass=QueuePool,
         pool_size=1 if writing else 4,
         max_overflow=0 if writing else 8,
-        connect_args={"timeout": busy_seconds, "check_same_thread": False, "autocommit": True}
-        if hasattr(sqlite3, "LEGACY_TRANSACTION_CONTROL")
-        else {"timeout": busy_seconds, "check_same_thread": False, "isolation_level": None},
+        connect_args={"timeout": busy_seconds, "check_same_thread": False, "cached_statements": PREPARED}
+        | ({"autocommit": True} if hasattr(sqlite3, "LEGACY_TRANSACTION_CONTROL") else {"isolation_level": None}),
     )
 
     @event.listens_for(engine, "connect")

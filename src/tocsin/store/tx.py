@@ -211,16 +211,16 @@ class Tx(Keeping, Moving, Owed, Replicas, Silences, Upkeep):
         if not wanted:
             return
         self._open_of.update(dict.fromkeys(wanted, ()))
-        for row in asking.open_incidents(self._c, wanted):
-            self._open_of[row.service] = (*self._open_of[row.service], row.id)
-            self._states.setdefault(row.id, row.state)
+        for _, id_, service, state in asking.open_incidents(self._c, wanted):
+            self._open_of[service] = (*self._open_of[service], id_)
+            self._states.setdefault(id_, state)
 
     def foresee_incidents(self, ids: Collection[str]) -> None:
         """Reads incidents that will be asked for, in one go."""
         wanted = [i for i in ids if i not in self._states]
         if not wanted:
             return
-        self._states.update({row.id: row.state for row in asking.states(self._c, wanted)})
+        self._states.update((id_, state) for id_, state in asking.states(self._c, wanted))
 
     def _foresee_heads(self, ids: Collection[str]) -> None:
         wanted = [i for i in ids if i not in self._heads]
@@ -264,10 +264,9 @@ class Tx(Keeping, Moving, Owed, Replicas, Silences, Upkeep):
     def due(self, now: datetime, limit: int) -> list[str]:
         """Ids of incidents whose clock has something to do by `now`, longest waiting first."""
         c = t.incident.c
-        found = self._settled().execute(
-            select(c.id, c.state).where(c.next_due_at <= to_db(now), asking.OURS).order_by(c.next_due_at).limit(limit)
-        )
-        states = {row.id: row.state for row in found}
+        wanted = select(c.id, c.state, c.next_due_at).where(c.next_due_at <= to_db(now), asking.OURS)
+        found = asking.everything(self._settled(), wanted.order_by(c.next_due_at).limit(limit))
+        states = {row.id: row.state for row in sorted(found, key=lambda row: row.next_due_at)}
         for id_, state in states.items():
             self._states.setdefault(id_, state)
         return list(states)
