@@ -14,8 +14,8 @@ def asked() -> Asked:
     return Asked(lambda _: None, asyncio.get_running_loop().create_future(), None, None)
 
 
-def gathered(count: int) -> Gathering:
-    gathering = Gathering()
+def gathered(count: int, *, patience: float = 60.0) -> Gathering:
+    gathering = Gathering(patience=patience)
     for _ in range(count):
         gathering.add(asked())
     return gathering
@@ -52,6 +52,15 @@ async def test_a_crowd_that_never_ends_is_not_waited_for() -> None:
         gathering.add(asked())
     assert len(await gathering.batch()) == TOGETHER
     assert len(gathering) == 5
+
+
+async def test_a_crowd_that_goes_on_coming_is_waited_for_no_longer_than_that() -> None:
+    gathering = gathered(2, patience=0.0)
+    await gathering.batch()
+    gathering.add(asked())
+    late = asyncio.ensure_future(after(QUIET_TURNS - 1, gathering))
+    assert len(await gathering.batch()) == 1
+    await late
 
 
 async def test_whom_nobody_waits_for_any_more_is_left_out() -> None:

@@ -15,6 +15,8 @@ TOGETHER = 256
 """So many jobs share a transaction at most."""
 QUIET_TURNS = 8
 """After so many turns of the event loop in which nobody came, a crowd is complete."""
+PATIENCE_SECONDS = 0.02
+"""So long at most a crowd is gathered: at some rates somebody comes in every few turns, for ever."""
 Foresee = Callable[[Transaction, Sequence[Any]], None]
 
 
@@ -40,7 +42,8 @@ class Asked(Struct):
 class Gathering:
     """Jobs in the order they came. Used in one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, patience: float = PATIENCE_SECONDS) -> None:
+        self._patience = patience
         self._asked: list[Asked] = []
         self._crowded = False
 
@@ -64,8 +67,9 @@ class Gathering:
         return [asked for asked in batch if not asked.future.done()]
 
     async def _quiet(self) -> None:
-        seen, quiet = 0, 0
-        while quiet < QUIET_TURNS and len(self._asked) < TOGETHER:
+        loop = asyncio.get_running_loop()
+        seen, quiet, until = 0, 0, loop.time() + self._patience
+        while quiet < QUIET_TURNS and len(self._asked) < TOGETHER and loop.time() <= until:
             quiet = 0 if len(self._asked) > seen else quiet + 1
             seen = len(self._asked)
             await asyncio.sleep(0)
