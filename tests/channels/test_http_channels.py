@@ -108,6 +108,14 @@ async def test_an_answer_that_does_not_come_is_worth_another_try_and_may_have_be
     assert (error.permanent, error.reason) == (False, "webhook: no answer within 0.5 s")
 
 
+async def test_certificates_that_cannot_be_read_are_said_and_worth_another_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent")
+    error = await failing(Answer())
+    assert error.reason.startswith("webhook: the certificates to trust (SSL_CERT_FILE, SSL_CERT_DIR) cannot be read")
+    assert not error.permanent
+    assert not error.uncertain
+
+
 async def test_what_the_other_side_said_is_told_on_one_short_line() -> None:
     error = await failing(Answer(400, b"bad\nfield \x1b[31m" + b"x" * 5000))
     assert error.reason.startswith("webhook: answered 400: bad field x")

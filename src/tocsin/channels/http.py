@@ -56,7 +56,13 @@ class Poster:
     async def post(self, body: bytes, headers: Mapping[str, str]) -> None:
         """Returns once the other side answered 2xx; raises DeliveryError, uncertain once the request was on its way."""
         way = _Way()
-        self._client = self._client or quiet_client(self._timeout)
+        try:
+            self._client = self._client or quiet_client(self._timeout)
+        except OSError as exc:
+            reason = (
+                f"{self._what}: the certificates to trust (SSL_CERT_FILE, SSL_CERT_DIR) cannot be read: {exc.strerror}"
+            )
+            raise DeliveryError(one_line(reason, limit=REASON_LIMIT)) from exc
         try:
             async with asyncio.timeout(self._timeout):
                 await self._send(self._client, body, headers, way)

@@ -107,7 +107,8 @@ class _Server(uvicorn.Server):
 
 async def warm(house: House) -> None:
     """Loads what the first page out needs, then compiles the pages' templates while nothing else is to do."""
-    await asyncio.to_thread(http.load)
+    with suppress(OSError):  # certificates that cannot be read are told by the first post
+        await asyncio.to_thread(http.load)
     for name in template_names():
         while house.engine.held_back or house.desk.core.busy:  # noqa: ASYNC110  nothing tells when a storm is over
             await asyncio.sleep(WARM_SECONDS)

@@ -82,8 +82,7 @@ def acknowledge_due(incident: Incident, policy: Policy) -> datetime | None:
 
 def rung_key(incident: Incident, rung: Rung) -> str:
     """A rung's name: its time and role, so that a change of severity never pages the same rung twice."""
-    name = _rung_name(rung.after, rung.to)
-    return _generation(incident, name) if incident.generation else name
+    return _generation(incident, _rung_name(rung.after, rung.to))
 
 
 @lru_cache(maxsize=1024)

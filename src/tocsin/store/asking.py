@@ -1,8 +1,4 @@
-"""The questions that every batch of alerts asks: put together once, in the driver's own words, a list as one value.
-
-SQLite answers with one value too, a JSON array of rows: its driver lets go of the interpreter for every row that it
-reads, and in a storm waits for it again each time.
-"""
+"""The questions that every batch of alerts asks: put together once, in the driver's own words, a list as one value."""
 
 from __future__ import annotations
 
@@ -59,7 +55,11 @@ def seen_again(connection: Connection, fingerprints: Collection[str], at: int) -
 
 
 def everything(connection: Connection, wanted: Select[Any]) -> Sequence[Any]:
-    """All rows of it, by the names of its columns, in no order."""
+    """All rows of it, by the names of its columns, in no order.
+
+    SQLite gives them as one value: its driver lets go of the interpreter for every row that it reads, and in a storm
+    waits for it again each time.
+    """
     if connection.dialect.name == "postgresql":
         return connection.execute(wanted).all()
     found = wanted.subquery()

@@ -103,8 +103,7 @@ async def authorize(request: Request, house: House, secret: str | None = None) -
     who = await _known(request, house, secret)
     came_from(who)
     limits: Limits = request.app.state.limits
-    if not limits.none:
-        limits.take(sender_of(request.scope["path"]), who, house.desk.now())
+    limits.take(sender_of(request.scope["path"]), who, house.desk.now())
 
 
 async def _known(request: Request, house: House, secret: str | None) -> str:

@@ -43,11 +43,6 @@ class Limits:
         self._senders = dict(senders)
         self._left: OrderedDict[tuple[str, str], tuple[float, datetime]] = OrderedDict()
 
-    @property
-    def none(self) -> bool:
-        """Whether nobody is limited."""
-        return self._per_minute is None and not self._senders
-
     def of(self, sender: str) -> int | None:
         """Requests a minute that this sender may make; None is as many as it likes."""
         return self._senders.get(sender, self._per_minute)
