@@ -37,6 +37,11 @@ async def test_what_came_of_alerts_is_told_as_json(site: Site) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
+async def test_a_body_that_is_no_json_is_said_to_be_none(site: Site) -> None:
+    said = refusal(await (await local(site)).post(PATH, content=b"garbage"), 400)["detail"]
+    assert said.startswith("the alerts cannot be read: the body is not JSON: JSON is malformed")
+
+
 async def test_a_real_webhook_body_opens_one_incident(site: Site) -> None:
     sender = await local(site)
     answer = await sender.post(PATH, content=webhook("firing-group2"))

@@ -74,4 +74,4 @@ def _explained(message: str) -> SignalError:
 
 
 def _lowered(reason: str) -> str:
-    return reason[:1].lower() + reason[1:]
+    return reason if reason.startswith("JSON") else reason[:1].lower() + reason[1:]
