@@ -350,6 +350,42 @@ def test_a_new_incident_appears_on_the_open_list(tab: Tab, server: Server) -> No
     expect(page.locator(".card", has_text="Disk is nearly full")).to_be_visible()
 
 
+REFRESHED = """() => new Promise((done) => {
+    document.addEventListener("htmx:afterRequest", () => done(), {once: true});
+    htmx.trigger("#open", "refresh");
+})"""
+
+
+def pressed(page: Page, what: Locator) -> None:
+    """The mouse button goes down over it, and stays down."""
+    what.hover()
+    page.mouse.down()
+
+
+def test_what_changes_under_the_finger_takes_no_click_away(tab: Tab, server: Server) -> None:
+    number = declared(server, "Uploads fail")
+    page = tab.open("/")
+    link = page.get_by_role("link", name="Uploads fail")
+    link.focus()
+    page.evaluate(REFRESHED)
+    expect(link).to_be_focused()
+    pressed(page, link)
+    page.evaluate(REFRESHED)
+    page.mouse.up()
+    page.wait_for_url(f"**/incidents/{number}")
+    expect(page.locator("#live")).to_have_text("live")
+    expect(page.locator("#assess .mark-running")).to_have_count(0)  # nothing moves any more
+    acknowledge = page.get_by_role("button", name="Acknowledge")
+    with page.expect_response("**/parts"):
+        pressed(page, acknowledge)
+        told = {"severity": "SEV2", "reason": "all of them"}
+        address = f"/api/v1/incidents/{number}/severity"
+        assert server.client.post(address, json=told, headers=server.token("Ben")).is_success
+    page.mouse.up()
+    expect(acknowledge).to_have_count(0)
+    expect(page.get_by_role("main")).to_contain_text("SEV2")
+
+
 def test_a_refusal_is_a_sentence_in_the_room(tab: Tab, server: Server) -> None:
     number = declared(server, "Search is slow")
     page = tab.open(f"/incidents/{number}")
@@ -398,7 +434,7 @@ def test_every_page_fits_a_small_phone(chromium: Browser, server: Server, sessio
     ):
         page.goto(server.url + path)
         page.evaluate("document.querySelectorAll('main details').forEach((box) => { box.open = true })")
-        expect(page.locator("details.output > div > a")).to_have_count(0)
+        expect(page.locator("details.output[open] > div > a")).to_have_count(0)
         assert page.evaluate("document.documentElement.scrollWidth") <= SMALL_PHONE["width"], (
             path, page.evaluate(STICKING_OUT, SMALL_PHONE["width"])
         )  # fmt: skip

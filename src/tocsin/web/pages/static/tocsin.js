@@ -47,6 +47,30 @@
     if (stale) htmx.trigger(stale, "refresh");
   });
 
+  // what is replaced between press and release swallows the click: a part waits for the release, but not for ever
+  const PRESSED = 5000;
+  let pressed = 0;
+  let late = false;
+  function pressing() {
+    late ||= Date.now() - pressed < PRESSED;
+    return late;
+  }
+  function released() {
+    pressed = 0;
+    if (!late) return;
+    late = false;
+    const stale = document.getElementById("refresh") || document.getElementById("open");
+    if (stale) htmx.trigger(stale, "refresh");
+  }
+  document.addEventListener("pointerdown", () => {
+    pressed = Date.now();
+    setTimeout(released, PRESSED);
+  }, true);
+  for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, () => setTimeout(released), true);
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.id === "open" && pressing()) event.detail.shouldSwap = false;
+  });
+
   const room = document.querySelector("[data-incident]");
   if (!room || !window.htmx) return;
   const refresh = document.getElementById("refresh");
@@ -117,7 +141,7 @@
     }
     const part = fragment.querySelector("[data-digest]");
     if (!part) return;
-    if (part.dataset.digest === target.dataset.digest) {
+    if (part.dataset.digest === target.dataset.digest || pressing()) {
       event.detail.shouldSwap = false;
     } else if (typing(target)) {
       event.detail.shouldSwap = false;
