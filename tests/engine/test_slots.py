@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf
 
 import pytest
 from engines import Plant, World, alert, parts, sent
@@ -10,6 +11,7 @@ from engines import Plant, World, alert, parts, sent
 from tocsin.engine import gate
 from tocsin.engine.gate import LONGEST, MANY, WITHIN, Gate
 from tocsin.engine.slots import MOST, Full, Rank, Slots, rank_of
+from tocsin.incident.work import Send
 
 
 def taken(slots: Slots, rank: Rank, channel: str = "mail") -> int:
@@ -35,6 +37,17 @@ def test_a_closed_channel_still_takes_pages() -> None:
     assert slots.full() == Full(rest=frozenset({"mail"}))
 
 
+def test_too_many_first_pages_leave_nothing_for_the_rest() -> None:
+    slots = Slots(calm=2)
+    for storm in (False, False, True):
+        slots.leaves(Rank.AGAIN)
+        slots.leaves(Rank.FIRST)
+        assert slots.storm is storm
+        assert slots.take("mail", Rank.REST) is not storm
+    assert slots.take("mail", Rank.FIRST)
+    assert slots.take("mail", Rank.AGAIN)
+
+
 def test_what_is_full_for_one_rank_is_open_to_a_better_one() -> None:
     full = Slots(["mail"] * MOST[Rank.AGAIN]).full()
     assert [full.holds("mail", rank) for rank in Rank] == [False, True, True]
@@ -54,6 +67,17 @@ def test_the_gate_shuts_with_many_first_pages_within_a_moment() -> None:
     door.paged(1, 1.0)
     assert door.shut(1.0)
     assert not door.shut(WITHIN)
+
+
+def test_the_gate_tells_how_many_first_pages_are_no_storm_yet() -> None:
+    door = Gate()
+    assert door.calm(0.0) == MANY - 1
+    door.paged(MANY - 2, 0.0)
+    assert door.calm(WITHIN - 0.1) == 1
+    assert door.calm(WITHIN) == MANY - 1
+    door.paged(2, 1.0)
+    assert door.calm(1.0) == inf
+    assert door.calm(2.5) == MANY - 3
 
 
 def test_the_gate_opens_after_a_while_though_the_storm_goes_on_and_shuts_in_the_next_one() -> None:
@@ -87,6 +111,16 @@ async def test_a_hanging_channel_keeps_no_page_of_another_waiting(world: World) 
     assert 0 < sum(not item.bundle for item in hanging) <= MOST[Rank.REST]
     assert {item.bundle for item in hanging} == {"", "page:ana"}
     assert len(sent(world.mail, "post")) == 24
+
+
+@pytest.mark.parametrize(("pages", "calm"), [(MANY - 2, True), (MANY, False)])
+async def test_nothing_else_begins_beside_the_first_pages_of_a_storm(world: World, pages: int, calm: bool) -> None:
+    plant = world.start()
+    await plant.desk.receive([alert(service=f"service-{n}") for n in range(pages // 2)])  # by two channels each
+    await plant.engine.step()
+    begun = {"page" if item.bundle else item.work.kind if isinstance(item.work, Send) else "run"
+             for item in plant.engine.in_hand}  # fmt: skip
+    assert begun == ({"page", "post", "status", "run"} if calm else {"page"})
 
 
 async def test_in_a_storm_what_only_informs_waits_until_the_first_pages_have_gone(

@@ -26,8 +26,8 @@ from tocsin.web.pages.rendering import compile_template, template_names
 from tocsin.web.publishing import Publisher
 
 STOP_SECONDS = 3
-COLLECTED_AFTER = (10_000, 20, 20)
-"""Python looks for garbage in circles after 700 new objects; one body of alerts makes more, and leaves no circles."""
+COLLECTED_AFTER = (50_000, 20, 20)
+"""Python looks for garbage in circles after 700 new objects; a transaction in a storm makes more and leaves none."""
 WARM_SECONDS = 0.1
 
 

@@ -18,11 +18,11 @@ from tocsin.engine.ports import Bundled, Message
 Way = tuple[str, str]
 """A channel, and what is bundled in it: a kind of message to a person."""
 
-GATHER, LATER = timedelta(seconds=0.2), timedelta(seconds=5)
+GATHER, LATER = timedelta(seconds=0.1), timedelta(seconds=5)
 """After a bundle the next waits so long; after `QUICK` of them within a minute half as long again for each one more, at
 most `LATER`: nobody reads five a second, and who waits for the end of a storm waits a part of its length."""
 QUICK, SLOWER = 5, 1.5
-BUNDLES = QUICK + 8
+BUNDLES = QUICK + 10
 AGAIN = 3
 """Of notices, and of pages repeated by a person's own rules, so many go out a minute; the rest gather. The first page
 of an incident never waits for this."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 
 MANY, WITHIN = 30, 2.0
 """So many first pages begun within so many seconds are a storm."""
@@ -20,6 +21,11 @@ class Gate:
     def paged(self, count: int, at: float) -> None:
         """So many first pages were begun."""
         self._begun.extend([at] * min(count, MANY))
+
+    def calm(self, at: float) -> float:
+        """How many more first pages may begin now before a storm does; infinite while one is, see `shut`."""
+        lately = sum(at - begun < WITHIN for begun in self._begun)
+        return MANY - 1 - lately if lately < MANY else inf
 
     def shut(self, at: float) -> bool:
         """Whether assessments and messages that only inform should wait now."""

@@ -152,7 +152,7 @@ class Engine:
             self._in_vain = 0
             return
         self._in_vain += 1
-        if self._in_vain > IN_VAIN:
+        if self._in_vain > IN_VAIN or self.held_back:
             await asyncio.sleep(min(nap, REST_SECONDS))
 
     async def _act(self, agenda: Agenda) -> bool:
@@ -217,20 +217,20 @@ class Engine:
             until = ledger.now + LEASE
             if unsure:
                 ledger.tx.release_own(self._owner, keep=in_hand, now=ledger.now)
-            taken = [
-                item
-                for kind, hands in free.items()
-                for item in ledger.tx.claim(
+            taken, hands = list[WorkItem](), slots()
+            for kind, most in free.items():
+                if kind == "execute" and hands.storm:
+                    continue
+                taken += ledger.tx.claim(
                     now=ledger.now,
                     lease_until=until,
                     owner=self._owner,
                     kinds=(kind,),
-                    limit=hands,
+                    limit=most,
                     busy=busy,
                     in_hand=in_hand,
-                    slots=slots(),
+                    slots=hands,
                 )
-            ]
             if in_hand and (not taken or ledger.now - renewed_at > LEASE / 2):
                 # after a pause of the machine, or when others thought us dead, our own leases have run out too
                 ledger.tx.renew_all(in_hand, owner=self._owner, lease_until=until)
@@ -239,12 +239,12 @@ class Engine:
         return claim
 
     def _hands(self) -> dict[str, int]:
-        """How much of each kind of work can be begun now; without those of which nothing can."""
-        free = {kind: most - self._busy(kind) for kind, most in POOLS.items()}
+        """How much of each kind of work can be begun now, messages first; without those of which nothing can."""
+        free = {"send": MOST[Rank.FIRST] * len(self._sender.channels)}
+        free |= {kind: most - self._busy(kind) for kind, most in POOLS.items()}
         now = asyncio.get_running_loop().time()
         lately = sum(now - began < RUNS_SECONDS for began in self._runs)
         free["execute"] = 0 if self.held_back else min(free["execute"], RUNS - lately)
-        free["send"] = MOST[Rank.FIRST] * len(self._sender.channels)
         return {kind: hands for kind, hands in free.items() if hands > 0}
 
     def _slots(self) -> Slots:
@@ -255,7 +255,8 @@ class Engine:
         """The same, made as often as it is asked for: a job that claims may be run again."""
         taken = [items[0].channel for items in self._in_hand.values() if isinstance(items[0].work, Send)]
         closed = self._sender.channels if self.held_back else ()
-        return lambda: Slots(taken, closed=closed)
+        calm = self._gate.calm(asyncio.get_running_loop().time())
+        return lambda: Slots(taken, closed=closed, calm=calm)
 
     def _left_alone(self) -> Collection[Way]:
         """The ways that a message is on just now, or that more should gather for."""

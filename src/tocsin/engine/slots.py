@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from enum import IntEnum
+from math import inf
 
 from msgspec import Struct
 
@@ -42,14 +43,28 @@ class Full(Struct, frozen=True):
 class Slots:
     """Hand-overs in hand, by channel; used once, by who claims more."""
 
-    def __init__(self, in_hand: Iterable[str] = (), *, closed: Iterable[str] = ()) -> None:
-        """`in_hand` names the channel of each hand-over under way, `closed` the channels that only pages may take."""
+    def __init__(self, in_hand: Iterable[str] = (), *, closed: Iterable[str] = (), calm: float = inf) -> None:
+        """`in_hand` names the channel of each hand-over under way, `closed` the channels that only pages may take.
+
+        With more than `calm` first pages a storm begins: then all the rest waits.
+        """
         self._in_hand = Counter(in_hand)
         self._closed = frozenset(closed)
+        self._calm = calm
+
+    @property
+    def storm(self) -> bool:
+        """Whether too many first pages leave for anything else to leave beside them."""
+        return self._calm < 0
+
+    def leaves(self, rank: Rank) -> None:
+        """One message more leaves, by a hand that was taken."""
+        self._calm -= rank is Rank.FIRST
 
     def take(self, channel: str, rank: Rank) -> bool:
         """Takes a hand for one more hand-over; False when none is free for that rank."""
-        if self._in_hand[channel] >= MOST[rank] or (rank is Rank.REST and channel in self._closed):
+        shut = rank is Rank.REST and (self.storm or channel in self._closed)
+        if shut or self._in_hand[channel] >= MOST[rank]:
             return False
         self._in_hand[channel] += 1
         return True

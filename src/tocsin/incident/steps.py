@@ -136,6 +136,6 @@ def public_event(incident: Incident, ctx: Context, word: str, text: str = "") ->
     """What the public reads: the runbook's own sentence unless a person wrote one; of a drill, that it is one."""
     template = next(filter(None, map(ctx.policy.runbook.template, STATUS_PAGE_TEMPLATES)), None)
     service = incident.service or "our service"
-    sentence = text or templates.public_texts(template, service).get(word, "")
+    sentence = text or templates.public_text(template, word, service)
     mark = DRILL if incident.drill else ""
     return e.StatusPublished(word, mark + sentence, mark + templates.public_title(template, service))

@@ -59,6 +59,7 @@ _OWN = (
 """What is posted where the runbook has no template of that name, in the shape of those most runbooks have."""
 
 
+_WORD_BEFORE = re.compile(r"([A-Za-z]+)[-\s]?$")
 _LEVEL_BEFORE = re.compile(r"\b(sev|severity|p)\W*$", re.IGNORECASE)
 
 
@@ -76,29 +77,22 @@ def in_force(runbook: Runbook, name: str) -> Template | None:
 
 def asks(template: Template) -> tuple[str, ...]:
     """The facts the template's blanks ask for, in order, each once; one of unknown meaning asks under its own words."""
-    names = [_meaning(line, blank) for line in template.body.splitlines() for blank in _blanks(line, template)]
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys(piece.asks for piece in _pieces(template) if isinstance(piece, _Blank)))
 
 
 def fill(template: Template, facts: Mapping[str, str]) -> Filled:
     """The template's text with every blank filled from `facts`; unknown ones read "not known yet"."""
     missing: dict[str, None] = {}
 
-    def one(line: str) -> str:
-        def value(blank: re.Match[str]) -> str:
-            if not _is_blank(blank, template):
-                return blank[0]
-            name = _meaning(line, blank)
-            if name == "severity":
-                return _severity(line, blank, facts["severity"])
-            known = facts.get(name, "").strip()
-            if not known and name not in OPTIONAL:
-                missing[name] = None
-            return f"{blank[1]}{known}" if known else UNKNOWN
+    def value(blank: _Blank) -> str:
+        if blank.asks == "severity":
+            return _severity(blank.before, facts["severity"])
+        known = facts.get(blank.asks, "").strip()
+        if not known and blank.asks not in OPTIONAL:
+            missing[blank.asks] = None
+        return f"{blank.mark}{known}" if known else UNKNOWN
 
-        return _BLANK.sub(value, line)
-
-    text = "\n".join(one(line) for line in template.body.splitlines())
+    text = "".join([piece if isinstance(piece, str) else value(piece) for piece in _pieces(template)])
     return Filled(text.strip("\n"), tuple(missing))
 
 
@@ -128,22 +122,33 @@ def public_word(status: Status) -> str:
 
 
 def public_texts(template: Template | None, service: str) -> dict[str, str]:
-    """The status page's sentences by status word, from a template's lines `Word - sentence`; else a default."""
-    texts = dict(_DEFAULT_PUBLIC)
-    for line in template.body.splitlines() if template else ():
-        word, dash, sentence = line.partition(" - ")
-        if dash and word.strip().casefold() in texts:
-            texts[word.strip().casefold()] = sentence.strip()
-    return {word: _BLANK.sub(lambda _: service, sentence) for word, sentence in texts.items()}
+    """`public_text` by status word."""
+    return {word: public_text(template, word, service) for word in _DEFAULT_PUBLIC}
+
+
+def public_text(template: Template | None, word: str, service: str) -> str:
+    """The status page's sentence for a status word, from a template's lines `Word - sentence`; else a default."""
+    return _BLANK.sub(lambda _: service, _public(template).get(word, ""))
 
 
 def public_title(template: Template | None, service: str) -> str:
     """The public title, from the template's `Title:` line; never the internal one, which may say too much."""
+    return _BLANK.sub(lambda _: service, _public(template)[_TITLE])
+
+
+@lru_cache(maxsize=64)
+def _public(template: Template | None) -> Mapping[str, str]:
+    """What the template says by status word, and of the title, with its blanks; defaults for what it does not say."""
+    texts = {_TITLE: "[service] experiencing issues", **_DEFAULT_PUBLIC}
     for line in template.body.splitlines() if template else ():
+        word, dash, sentence = line.partition(" - ")
+        if dash and word.strip().casefold() in _DEFAULT_PUBLIC:
+            texts[word.strip().casefold()] = sentence.strip()
+    for line in reversed(template.body.splitlines() if template else ()):
         label, colon, text = line.partition(":")
-        if colon and label.strip().casefold() == "title":
-            return _BLANK.sub(lambda _: service, text.strip())
-    return f"{service} experiencing issues"
+        if colon and label.strip().casefold() == _TITLE:
+            texts[_TITLE] = text.strip()
+    return texts
 
 
 _PUBLIC = {
@@ -154,6 +159,7 @@ _PUBLIC = {
     Status.RESOLVED: "resolved",
     Status.CLOSED: "resolved",
 }
+_TITLE = "title"
 _DEFAULT_PUBLIC = {
     "investigating": "We are investigating issues with [service].",
     "identified": "The issue has been identified and a fix is under way.",
@@ -162,25 +168,34 @@ _DEFAULT_PUBLIC = {
 }
 
 
-def _blanks(line: str, template: Template) -> tuple[re.Match[str], ...]:
-    return tuple(blank for blank in _BLANK.finditer(line) if _is_blank(blank, template))
+class _Blank(Struct, frozen=True):
+    """`asks` is the fact it asks for, `mark` the @ before it, `before` the word that a level's name may go on from."""
+
+    asks: str
+    mark: str
+    before: str
 
 
-def _is_blank(blank: re.Match[str], template: Template) -> bool:
-    return blank[2] is not None or _words(blank) in template.fields
+@lru_cache(maxsize=256)
+def _pieces(template: Template) -> tuple[str | _Blank, ...]:
+    """The template's text and its blanks, in order."""
+    found: list[str | _Blank] = []
+    for line in template.body.splitlines():
+        done = 0
+        for blank in _BLANK.finditer(line):
+            words = str(blank[2] or blank[3] or blank[4]).strip()
+            if blank[2] is None and words not in template.fields:
+                continue
+            before = line[done : blank.start()]
+            word = _WORD_BEFORE.search(line[: blank.start()])
+            found += [before, _Blank(_asked(line, blank.start(), words), blank[1], word[1] if word else "")]
+            done = blank.end()
+        found += [line[done:], "\n"]
+    return tuple(found)
 
 
-def _words(blank: re.Match[str]) -> str:
-    return str(blank[2] or blank[3] or blank[4]).strip()
-
-
-def _meaning(line: str, blank: re.Match[str]) -> str:
-    """The fact a blank asks for: by its own words when they are telling, else by the label its line begins with."""
-    return _asked(line, blank.start(), _words(blank))
-
-
-@lru_cache(maxsize=1024)
 def _asked(line: str, start: int, words: str) -> str:
+    """The fact a blank asks for: by its own words when they are telling, else by the label its line begins with."""
     label = _LABELLED.match(line)
     if _LEVEL_BEFORE.search(line[:start]) or (label and label[1].strip().casefold() == "severity"):
         return "severity"
@@ -191,11 +206,10 @@ def _asked(line: str, start: int, words: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", (label[1] if label else words).casefold()).strip("_") or "text"
 
 
-def _severity(line: str, blank: re.Match[str], severity: str) -> str:
+def _severity(before: str, severity: str) -> str:
     """`SEV[1-4]` becomes the level's name without doubling what stands before the bracket."""
-    before = re.search(r"([A-Za-z]+)[-\s]?$", line[: blank.start()])
-    if before and severity.casefold().startswith(before[1].casefold()):
-        return severity[len(before[1]) :].lstrip("- ")
+    if before and severity.casefold().startswith(before.casefold()):
+        return severity[len(before) :].lstrip("- ")
     return severity
 
 
@@ -210,4 +224,4 @@ def span(length: timedelta) -> str:
 
 
 def _time(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M UTC")
+    return f"{at.isoformat(' ', 'minutes')[:16]} UTC"

@@ -11,9 +11,12 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Row,
     Select,
+    Update,
     and_,
+    bindparam,
     exists,
     func,
     literal,
@@ -25,6 +28,7 @@ from sqlalchemy import (
     update,
 )
 
+from tocsin.engine.bundling import Way
 from tocsin.engine.records import Agenda, WorkItem
 from tocsin.engine.slots import REPEATS, Full, Slots, rank_of
 from tocsin.incident.work import Work
@@ -60,10 +64,9 @@ class Owed:
             }
             self._layers[-1].work.setdefault(key, row)
 
-    def agenda(self, kinds: Sequence[str], busy: Collection[tuple[str, str]] = (), full: Full = NOTHING_FULL) -> Agenda:
+    def agenda(self, kinds: Sequence[str], busy: Collection[Way] = (), full: Full = NOTHING_FULL) -> Agenda:
         """When an incident is next due and when work of each kind can be claimed; see `claim` for `busy` and `full`."""
-        open_ = not busy and full == NOTHING_FULL
-        wanted = _agenda(tuple(kinds)) if open_ else _soonest(kinds, busy, full)
+        wanted = _soonest(tuple(kinds), tuple(sorted(busy)), full)
         times = {row[0]: row[1] for row in self._settled().execute(wanted)}
         due = times.pop("", None)
         return Agenda(from_db(due), {kind: from_db(at) for kind, at in times.items() if at is not None})
@@ -76,7 +79,7 @@ class Owed:
         owner: str,
         kinds: Sequence[str],
         limit: int,
-        busy: Collection[tuple[str, str]] = (),
+        busy: Collection[Way] = (),
         in_hand: Collection[int] = (),
         slots: Slots | None = None,
     ) -> list[WorkItem]:
@@ -99,45 +102,29 @@ class Owed:
         return taken
 
     def _claimable(
-        self, now: datetime, kinds: Sequence[str], *, limit: int, busy: Collection[tuple[str, str]], full: Full
+        self, now: datetime, kinds: Sequence[str], *, limit: int, busy: Collection[Way], full: Full
     ) -> list[Row[Any]]:  # fmt: skip
         """What could be taken now, in the order of `claim`: enough for `limit` hand-overs."""
-        c = t.work.c
-        waiting = and_(c.state == t.PENDING, c.next_at <= to_db(now))
-        lost = and_(c.state == t.LEASED, c.lease_until <= to_db(now))
-        newer = exists().where(t.incident.c.id == c.incident_id, ~asking.OURS)
-        wanted = (
-            select(c.id, c.channel, c.bundle, c.urgency, c.next_at, c.state, c.uncertain)
-            .where(or_(waiting, lost), c.kind.in_(kinds), ~newer, *_not_busy(busy), *_not_full(full))
-            .order_by(c.urgency, c.next_at, c.id)
-        )
         connection = self._settled()
-        found = [*asking.everything(connection, wanted.where(c.bundle == "").limit(limit))]
+        asked = tuple(kinds), tuple(sorted(busy)), full
+        found = [*asking.everything(connection, _waiting(*asked, shared=False), {"now": to_db(now), "most": limit})]
         if "send" in kinds:
-            found += asking.everything(connection, wanted.where(c.bundle != "").limit(TOGETHER))
+            given = {"now": to_db(now), "most": TOGETHER}
+            found += asking.everything(connection, _waiting(*asked, shared=True), given)
         return sorted(found, key=lambda row: (row.urgency, row.next_at, row.id))
 
     def _lease(self, found: Sequence[Row[Any]], *, owner: str, lease_until: datetime) -> list[WorkItem]:
         if not found:
             return []
-        c = t.work.c
+        dialect = self._c.dialect.name
         lost = {row.id for row in found if row.state == "leased" or row.uncertain}
         for ids, uncertain in (({r.id for r in found} - lost, 0), (lost, 1)):
             if ids:
-                self._c.execute(
-                    update(t.work)
-                    .where(c.id.in_(ids))
-                    .values(
-                        state="leased",
-                        owner=owner,
-                        lease_until=to_db(lease_until),
-                        attempt=c.attempt + 1,
-                        uncertain=uncertain,
-                    )
-                )
+                given = {"owner_": owner, "until": to_db(lease_until), "uncertain_": uncertain}
+                self._c.execute(_taking(dialect), given | {"ids": asking.as_ids(self._c, ids)})
         self._leases.update({row.id: owner for row in found})
-        taken = select(t.work).where(c.id.in_([row.id for row in found]))
-        whole = {row.id: row for row in asking.everything(self._c, taken)}
+        taken = asking.everything(self._c, _whole(dialect), {"ids": asking.as_ids(self._c, [row.id for row in found])})
+        whole = {row.id: row for row in taken}
         return [rows.item(whole[r.id], attempt=whole[r.id].attempt, uncertain=r.id in lost) for r in found]
 
     def renew_all(self, ids: Collection[int], *, owner: str, lease_until: datetime) -> None:
@@ -151,8 +138,8 @@ class Owed:
         wanted = [i for i in ids if i not in self._leases]
         if not wanted:
             return
-        c = t.work.c
-        found = asking.everything(self._c, select(c.id, c.owner).where(c.id.in_(wanted), c.state == t.LEASED))
+        given = {"ids": asking.as_ids(self._c, wanted)}
+        found = asking.everything(self._c, _leases(self._c.dialect.name), given)
         self._leases.update(dict.fromkeys(wanted) | {row.id: row.owner for row in found})
 
     def finish(
@@ -188,27 +175,52 @@ class Owed:
         return {row[0]: row[1] for row in self._settled().execute(counted)}
 
 
-def _not_full(full: Full) -> list[ColumnElement[bool]]:
-    c = t.work.c
-    found: list[ColumnElement[bool]] = [c.channel.not_in(full.all)] if full.all else []
-    if full.repeats:
-        found.append(not_(and_(c.channel.in_(full.repeats), c.bundle.startswith(REPEATS))))
-    if full.rest:
-        found.append(not_(and_(c.channel.in_(full.rest), c.urgency != 0)))
-    return found
-
-
-def _not_busy(busy: Collection[tuple[str, str]]) -> list[ColumnElement[bool]]:
-    return [tuple_(t.work.c.channel, t.work.c.bundle).not_in(list(busy))] if busy else []
+# The engine asks these again and again: each is put together once.
 
 
 @lru_cache(maxsize=64)
-def _agenda(kinds: tuple[str, ...]) -> Select[Any, Any]:
-    """The usual question, put together once: the engine asks it at every turn."""
-    return _soonest(kinds, (), NOTHING_FULL)
+def _waiting(kinds: tuple[str, ...], busy: tuple[Way, ...], full: Full, *, shared: bool) -> Select[Any]:
+    """At most `most` pieces of work that can be taken at `now`, which may share a hand-over or may not."""
+    c = t.work.c
+    now = bindparam("now", type_=c.next_at.type)
+    waiting = and_(c.state == t.PENDING, c.next_at <= now)
+    lost = and_(c.state == t.LEASED, c.lease_until <= now)
+    newer = exists().where(t.incident.c.id == c.incident_id, ~asking.OURS)
+    return (
+        select(c.id, c.channel, c.bundle, c.urgency, c.next_at, c.state, c.uncertain)
+        .where(or_(waiting, lost), c.kind.in_(kinds), ~newer, *_not_busy(busy), *_not_full(full))
+        .where(c.bundle != "" if shared else c.bundle == "")
+        .order_by(c.urgency, c.next_at, c.id)
+        .limit(bindparam("most", type_=Integer))
+    )
 
 
-def _soonest(kinds: Sequence[str], busy: Collection[tuple[str, str]], full: Full) -> Select[Any, Any]:
+@lru_cache
+def _taking(dialect: str) -> Update:
+    c = t.work.c
+    taken = {
+        "state": "leased",
+        "owner": bindparam("owner_"),
+        "lease_until": bindparam("until"),
+        "attempt": c.attempt + 1,
+        "uncertain": bindparam("uncertain_"),
+    }
+    return update(t.work).where(asking.among(dialect, c.id)).values(**taken)
+
+
+@lru_cache
+def _whole(dialect: str) -> Select[Any]:
+    return select(t.work).where(asking.among(dialect, t.work.c.id))
+
+
+@lru_cache
+def _leases(dialect: str) -> Select[Any]:
+    c = t.work.c
+    return select(c.id, c.owner).where(asking.among(dialect, c.id), c.state == t.LEASED)
+
+
+@lru_cache(maxsize=64)
+def _soonest(kinds: tuple[str, ...], busy: tuple[Way, ...], full: Full) -> Select[Any, Any]:
     """(kind, instant) when work of each kind can be claimed: waiting, or a lease that runs out; ("", instant) when an
     incident is due."""
     c = t.work.c
@@ -223,17 +235,32 @@ def _soonest(kinds: Sequence[str], busy: Collection[tuple[str, str]], full: Full
     return select(every.c.kind, func.min(every.c.at)).group_by(every.c.kind)
 
 
+def _not_full(full: Full) -> list[ColumnElement[bool]]:
+    c = t.work.c
+    found: list[ColumnElement[bool]] = [c.channel.not_in(full.all)] if full.all else []
+    if full.repeats:
+        found.append(not_(and_(c.channel.in_(full.repeats), c.bundle.startswith(REPEATS))))
+    if full.rest:
+        found.append(not_(and_(c.channel.in_(full.rest), c.urgency != 0)))
+    return found
+
+
+def _not_busy(busy: Collection[Way]) -> list[ColumnElement[bool]]:
+    return [tuple_(t.work.c.channel, t.work.c.bundle).not_in(list(busy))] if busy else []
+
+
 def _shared(found: Sequence[Row[Any]], limit: int, slots: Slots) -> tuple[list[Row[Any]], int]:
     """The rows of the first `limit` hand-overs that have a hand, at most `TOGETHER` in each, and how many they are."""
     shares: dict[object, int] = {}
     taken = []
     for row in found:
         share = (row.channel, row.bundle) if row.bundle else row.id
-        if share not in shares:
-            rank = rank_of(row.bundle, page=row.urgency == 0)
-            if len(shares) >= limit or (row.channel and not slots.take(row.channel, rank)):
-                continue
+        rank = rank_of(row.bundle, page=row.urgency == 0)
+        begun = share in shares
+        if not begun and (len(shares) >= limit or (row.channel and not slots.take(row.channel, rank))):
+            continue
         if shares.setdefault(share, 0) < TOGETHER:
             shares[share] += 1
+            slots.leaves(rank)
             taken.append(row)
     return taken, len(shares)

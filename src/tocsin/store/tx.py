@@ -263,9 +263,7 @@ class Tx(Keeping, Moving, Owed, Replicas, Silences, Upkeep):
 
     def due(self, now: datetime, limit: int) -> list[str]:
         """Ids of incidents whose clock has something to do by `now`, longest waiting first."""
-        c = t.incident.c
-        wanted = select(c.id, c.state, c.next_due_at).where(c.next_due_at <= to_db(now), asking.OURS)
-        found = asking.everything(self._settled(), wanted.order_by(c.next_due_at).limit(limit))
+        found = asking.everything(self._settled(), asking.DUE, {"now": to_db(now), "most": limit})
         states = {row.id: row.state for row in sorted(found, key=lambda row: row.next_due_at)}
         for id_, state in states.items():
             self._states.setdefault(id_, state)
