@@ -97,6 +97,8 @@ def test_the_schema_is_the_same_at_once_and_through_history(databases: Databases
 
     tables = "SELECT relname, reloptions FROM pg_class WHERE reloptions IS NOT NULL AND relkind = 'r' ORDER BY 1"
     indexes = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexdef !~ 'alembic' ORDER BY 1"
+    packed = "SELECT attcompression FROM pg_attribute WHERE attrelid = 'incident'::regclass AND attname = 'state'"
+    known = "SELECT enumvals FROM pg_settings WHERE name = 'default_toast_compression'"
     seen = []
     for bring in (walk, upgrade):
         url = databases.fresh()
@@ -110,9 +112,11 @@ def test_the_schema_is_the_same_at_once_and_through_history(databases: Databases
             (
                 elsewhere(url, tables),
                 elsewhere(url, indexes),
+                elsewhere(url, packed),
             )
         )
     assert seen[0] == seen[1]
+    assert seen[0][2] == [("l" if "lz4" in elsewhere(url, known)[0][0] else "",)]
     assert [name for name, _ in seen[0][0]] == ["incident", "work"]
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
+from operator import attrgetter
 
 from msgspec import Struct
 
 from tocsin.incident import quiet
 from tocsin.incident.checklists import open_tasks, open_verification
-from tocsin.incident.policy import AfterAcknowledge, Policy
+from tocsin.incident.policy import AfterAcknowledge, Policy, rung_name
 from tocsin.incident.state import Incident, Page, Status
 from tocsin.runbook.model import Rung
 
@@ -58,7 +58,10 @@ def deadlines(incident: Incident, policy: Policy) -> tuple[Deadline, ...]:
             *_update(incident, policy), *_approvals(incident), *_verify(incident, policy),
             *_quiet(incident, policy), *_action_items(incident, policy),
         ]  # fmt: skip
-    return tuple(sorted(found, key=lambda d: d.due_at))
+    return tuple(sorted(found, key=_due_at))
+
+
+_due_at = attrgetter("due_at")
 
 
 def next_due(incident: Incident, policy: Policy) -> datetime | None:
@@ -81,14 +84,8 @@ def acknowledge_due(incident: Incident, policy: Policy) -> datetime | None:
 
 
 def rung_key(incident: Incident, rung: Rung) -> str:
-    """A rung's name: its time and role, so that a change of severity never pages the same rung twice."""
-    return _generation(incident, _rung_name(rung.after, rung.to))
-
-
-@lru_cache(maxsize=1024)
-def _rung_name(after: timedelta | None, to: str) -> str:
-    seconds = int(after.total_seconds()) if after is not None else 0
-    return f"rung:{seconds}:{to}"
+    """A rung's name, and how often the incident was reopened."""
+    return _generation(incident, rung_name(rung))
 
 
 def first_role(incident: Incident, policy: Policy) -> str:
@@ -102,7 +99,7 @@ def opened_key(incident: Incident) -> str:
 
 def done_keys(incident: Incident) -> frozenset[str]:
     """Keys of the rungs already paged, informed or passed over."""
-    return frozenset((*(p.key for p in incident.pages), *incident.passed))
+    return frozenset([*[p.key for p in incident.pages], *incident.passed])
 
 
 def open_rungs(incident: Incident, policy: Policy) -> tuple[Rung, ...]:
@@ -119,8 +116,8 @@ def _ladder(incident: Incident, policy: Policy) -> Iterator[tuple[str, Rung]]:
     at_once = {p.role.casefold() for p in incident.pages if p.key == opened}
     if at_once and incident.first_role:  # paged in the place of the policy's first
         at_once.add(policy.first_role(incident.severity).casefold())
-    for rung in policy.rungs(incident.severity):
-        key = rung_key(incident, rung)
+    for name, rung in policy.ladder(incident.severity):
+        key = _generation(incident, name)
         if key not in done and (rung.after or rung.after is None or rung.to.casefold() not in at_once):
             yield key, rung
 

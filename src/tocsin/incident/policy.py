@@ -73,14 +73,18 @@ class Policy:
     """The incident's own page, with `{number}` where its number goes."""
     linked: tuple[Runbook, ...] = ()
     """The documents that the runbook links to, as far as they stand beside it."""
-    _ladders: dict[str, tuple[Rung, ...]] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _ladders: dict[str, tuple[tuple[str, Rung], ...]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+    _responses: dict[str, timedelta | None] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def response(self, severity: str) -> timedelta | None:
         """Time to acknowledge; "Immediate" is measured against `rules.immediate`. None when the runbook gives none."""
-        level = self.runbook.severity(severity)
-        if level is None or level.response is None:
-            return None
-        return level.response or self.rules.immediate
+        if severity not in self._responses:
+            level = self.runbook.severity(severity)
+            given = level.response if level else None
+            self._responses[severity] = self.rules.immediate if given is not None and not given else given
+        return self._responses[severity]
 
     def first_role(self, severity: str) -> str:
         """Who is paged when the incident opens: the lowest rung's role (the response flow's first box).
@@ -90,14 +94,19 @@ class Policy:
         """
         if self.rules.first_role:
             return self.rules.first_role
-        rungs = self.runbook.rungs(severity) or self.runbook.escalation
+        rungs = self.rungs(severity) or self.runbook.escalation
         return rungs[0].to if rungs else FIRST_ROLE
 
     def rungs(self, severity: str) -> tuple[Rung, ...]:
         """The timed rungs of one severity, soonest first."""
+        return tuple(rung for _, rung in self.ladder(severity))
+
+    def ladder(self, severity: str) -> tuple[tuple[str, Rung], ...]:
+        """The timed rungs of one severity with their names, soonest first."""
         known = self._ladders.get(severity)
         if known is None:
-            known = self._ladders[severity] = self.runbook.rungs(severity)
+            rungs = self.runbook.rungs(severity)
+            known = self._ladders[severity] = tuple((rung_name(rung), rung) for rung in rungs)
         return known
 
     def severity_for(self, labels: Mapping[str, str]) -> tuple[str, str] | None:
@@ -119,6 +128,11 @@ class Policy:
             return given["default"], f"{said}: the configured default"
         rank = _RANK.get(label.casefold(), _RANK["warning"])
         return (names[min(rank, len(names) - 1)] if names else "SEV1"), f"{said}: level {rank + 1} by default"
+
+
+def rung_name(rung: Rung) -> str:
+    """A rung's time and role, so that a change of severity never pages the same rung twice."""
+    return f"rung:{int(rung.after.total_seconds()) if rung.after is not None else 0}:{rung.to}"
 
 
 FIRST_ROLE = "On-call"

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from tocsin.store.schema import metadata
 
-HEAD = "0006"
+HEAD = "0007"
 _SCRIPTS = Path(__file__).with_name("migrations")
 
 
