@@ -351,9 +351,10 @@ def test_a_new_incident_appears_on_the_open_list(tab: Tab, server: Server) -> No
 
 
 REFRESHED = """() => new Promise((done) => {
-    document.addEventListener("htmx:afterRequest", () => done(), {once: true});
-    htmx.trigger("#open", "refresh");
+    const asking = setInterval(() => htmx.trigger("#open", "refresh"), 50);
+    document.addEventListener("htmx:afterRequest", () => { clearInterval(asking); done(); }, {once: true});
 })"""
+"""Asked again until it is answered: a part that was put in a moment ago does not listen yet."""
 
 
 def pressed(page: Page, what: Locator) -> None:
