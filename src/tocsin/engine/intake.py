@@ -43,12 +43,11 @@ def flaps(alert: Alert, now: datetime) -> bool:
 
 
 def foresee(tx: Transaction, alerts: Sequence[Alert], triage: Triage) -> None:
-    """Reads ahead, in four statements, what taking in these alerts will ask for."""
-    tx.foresee({a.fingerprint for a in alerts})
+    """Reads ahead, in three statements, what taking in these alerts will ask for."""
+    tx.foresee({a.fingerprint for a in alerts} | {told for a in alerts if (told := group_signal(a))})
     moving = [a for a in alerts if _told_apart(tx.alert(a.fingerprint), a) == "new"]
     if not moving:
         return
-    tx.foresee({told for a in moving if (told := group_signal(a))})
     tx.foresee_services({triage.service_of(a) for a in moving})
     known = (tx.alert(a.fingerprint) for a in moving)
     tx.foresee_incidents({k.incident_id for k in known if k is not None and k.incident_id})

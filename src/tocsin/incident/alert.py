@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -73,6 +74,12 @@ def group_signal(alert: Alert) -> str:
 
     Alertmanager names it to both by the sha256 of the groupKey that its webhook carries.
     """
-    if not alert.group.startswith("{"):
+    return _signal_of(alert.group)
+
+
+@lru_cache(maxsize=4096)
+def _signal_of(group: str) -> str:
+    """All alerts of a body share their group."""
+    if not group.startswith("{"):
         return ""
-    return named_by(hashlib.sha256(alert.group.encode("utf-8", "surrogatepass")).hexdigest())
+    return named_by(hashlib.sha256(group.encode("utf-8", "surrogatepass")).hexdigest())
