@@ -52,7 +52,7 @@ EXCEPTION
     WHEN feature_not_supported OR invalid_parameter_value OR syntax_error THEN NULL; -- built without it, or before 14
 END $$
 """
-"""PostgreSQL packs a state by LZ4 where it can: a change of an incident costs it a sixth less."""
+"""PostgreSQL packs a state by LZ4 where it can: packing is the dearest part of a change."""
 listen(incident, "after_create", DDL(LIGHT).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]
 Index(
     "incident_due",

@@ -51,6 +51,7 @@
   const PRESSED = 5000;
   let pressed = 0;
   let late = false;
+  let patience = 0;
   function pressing() {
     late ||= Date.now() - pressed < PRESSED;
     return late;
@@ -64,7 +65,8 @@
   }
   document.addEventListener("pointerdown", () => {
     pressed = Date.now();
-    setTimeout(released, PRESSED);
+    clearTimeout(patience); // an earlier press's
+    patience = setTimeout(released, PRESSED);
   }, true);
   for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, () => setTimeout(released), true);
   document.addEventListener("htmx:beforeSwap", (event) => {
