@@ -5,6 +5,7 @@ a look costs however many are not. Nothing is delivered.
 from __future__ import annotations
 
 import asyncio
+import gc
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from bench.postgres import cluster, programs
 from bench.seeding import alert
 from bench.servers import settings
 from tocsin.bootstrap import House, compose
+from tocsin.cli.serve import collect_seldom
 from tocsin.config import load
 from tocsin.incident.state import Incident
 from tocsin.store.database import Store
@@ -88,10 +90,15 @@ def _house(folder: Path, url: str) -> Iterator[tuple[House, Store, SetClock]]:
     found = load(given, environ={})
     store = Store(found.database.get_secret_value())
     clock = SetClock(datetime.now(UTC))
+    looked = gc.get_threshold()
     try:
-        yield compose(found, store=store, clock=clock), store, clock
+        house = compose(found, store=store, clock=clock)
+        collect_seldom()  # as `tocsin serve` does
+        yield house, store, clock
     finally:
         store.close()
+        gc.set_threshold(*looked)
+        gc.unfreeze()
 
 
 async def _burst(house: House, store: Store, clock: SetClock) -> float:

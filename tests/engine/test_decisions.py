@@ -269,3 +269,24 @@ async def test_a_stop_that_comes_with_a_wake_ends_the_engine(plant: Plant, beats
     turning.cancel()
     await asyncio.wait([turning], timeout=5)
     assert turning.cancelled()
+
+
+async def test_what_one_incident_decides_and_cannot_be_kept_does_not_stop_the_others(
+    world: World, plant: Plant, said: Logged
+) -> None:
+    await plant.desk.receive([alert(service="a"), alert(service="b")])
+    refuse = (
+        "CREATE TRIGGER refuse BEFORE UPDATE ON incident WHEN new.number = 1 AND new.version > old.version "
+        "BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+    )
+    world.store.write(lambda tx: tx._settled().exec_driver_sql(refuse)).result()
+    world.clock.move(minutes=15)
+    assert await plant.engine.tick() == 2
+    assert [x["event"] for x in said] == ["incident_stuck"]
+    assert [x.key for x in await plant.events(e.Paged, "1")] == ["opened"]
+    assert [x.key for x in await plant.events(e.Paged, "2")] == ["opened", "rung:900:On-call"]
+    assert await plant.engine.tick() == 0
+    world.store.write(lambda tx: tx._settled().exec_driver_sql("DROP TRIGGER refuse")).result()
+    world.clock.move(minutes=1)
+    assert await plant.engine.tick() == 1
+    assert [x.key for x in await plant.events(e.Paged, "1")] == ["opened", "rung:900:On-call"]

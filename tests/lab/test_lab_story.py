@@ -49,7 +49,7 @@ def test_a_bad_release_fails_requests_and_rollout_undo_really_restores_the_good_
         production.deploy("v2")
         assert until(lambda: production.error_ratio() > 0.1)
         assert until(lambda: production.health() == 503)
-        assert '"DOWN"' in production.run("curl -s http://qawave.example/health").stdout
+        assert until(lambda: '"DOWN"' in production.run("curl -s http://qawave.example/health").stdout)
         assert until(lambda: "0/1" in production.run("kubectl get pods -n production -l app=backend").stdout)
 
         errors = production.run("kubectl logs -l app=backend --tail=200 -n production --since=30m | grep -i error")

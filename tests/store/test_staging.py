@@ -219,3 +219,36 @@ def test_what_the_owner_has_in_hand_is_not_taken_again(store: Store) -> None:
     (item,) = store.write(claim).result()
     assert store.write(lambda tx: claim(tx, now=LEASE, in_hand=(item.id,))).result() == []
     assert [i.uncertain for i in store.write(lambda tx: claim(tx, now=LEASE)).result()] == [True]
+
+
+def test_what_was_sent_ahead_is_seen_and_gone_on_with(store: Store) -> None:
+    def some(tx: Tx) -> None:
+        incident = notes(tx, opens(tx, 1), "first")
+        tx.ahead()
+        incident = notes(tx, incident, "second")
+        tx.ahead()
+        assert tx.incident("id1") == incident
+        assert [x.seq for x in tx.timeline("id1")] == [1, 2, 3]
+        tx.ahead()
+        notes(tx, incident, "third")
+
+    store.write(some).result()
+    assert [x.seq for x in store.read(lambda tx: tx.timeline("id1"))] == [1, 2, 3, 4]
+
+
+def test_what_a_stage_sent_ahead_is_undone_with_it(store: Store) -> None:
+    def some(tx: Tx) -> None:
+        incident = opens(tx, 1)
+        tx.ahead()
+        with suppress(Refused), tx.stage():
+            notes(tx, incident, "half")
+            tx.ahead()
+            raise Refused
+        with tx.stage():
+            notes(tx, incident, "whole")
+            tx.ahead()
+
+    store.write(some).result()
+    assert [x.event for x in store.read(lambda tx: tx.timeline("id1"))][1:] == [e.Noted("whole")]
+    store.write(lambda tx: opens(tx, 2)).result()
+    assert [i.number for i in store.read(lambda tx: tx.incidents())] == [2, 1]

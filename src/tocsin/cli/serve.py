@@ -78,9 +78,7 @@ async def run(house: House, listener: socket.socket, *, ready: Callable[[], None
     )
     app.behind_proxies(config.forwarded_allow_ips)
     server = _Server(config)
-    gc.freeze()  # what stands now stands to the end: it need not be looked through again
-    gc.set_threshold(*COLLECTED_AFTER)
-    gc.enable()
+    collect_seldom()
     await house.start()
     ready()
     warming = asyncio.create_task(warm(house))  # the first page need not wait for it
@@ -92,6 +90,13 @@ async def run(house: House, listener: socket.socket, *, ready: Callable[[], None
         invited.cancel()
         warming.cancel()
         await house.stop()
+
+
+def collect_seldom() -> None:
+    """Has Python look for garbage as a server needs it."""
+    gc.freeze()  # what stands now stands to the end: it need not be looked through again
+    gc.set_threshold(*COLLECTED_AFTER)
+    gc.enable()
 
 
 class _Server(uvicorn.Server):

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -33,6 +34,8 @@ AGAIN_SECONDS = 1.0
 IN_VAIN, REST_SECONDS = 20, 0.02
 """After so many wakes in a row that brought nothing to do, as alerts told again and again do, it rests after each."""
 BATCH = 200
+AHEAD = 50
+"""After so many decisions of a batch the database begins with them, where it can, while the next are made."""
 LEASE = timedelta(seconds=30)
 RENEW_SECONDS = 10.0
 POOLS = {"execute": 64, "mitigate": 8}
@@ -168,7 +171,12 @@ class Engine:
 
     async def tick(self) -> int:
         """Decides everything that is due, up to `BATCH`; how many incidents moved."""
-        owed = await self.core.transact(self._fire_due)
+        try:
+            owed = await self.core.transact(self._fire_due)
+        except Unavailable:
+            raise
+        except Exception:  # noqa: BLE001  the barrier: what one incident decided cannot be kept, that of the rest can
+            owed = await self._one_by_one()
         self.alive = self.core.clock.now()
         self._measure(owed)
         return len(owed)
@@ -193,7 +201,9 @@ class Engine:
     def _fire_due(self, ledger: Ledger) -> list[datetime | None]:
         """Each incident that is due moved on; when each was owed. One that cannot be decided is looked at later."""
         fired = []
-        for id_ in ledger.tx.due(ledger.now, BATCH):
+        for done, id_ in enumerate(ledger.tx.due(ledger.now, BATCH)):
+            if done and done % AHEAD == 0:
+                ledger.tx.ahead()
             try:
                 with ledger.attempt():
                     fired.append(_fire(ledger, id_))
@@ -202,6 +212,20 @@ class Engine:
             except Exception:  # the barrier: one bad incident must not stop the paging of the rest
                 log.exception("incident_stuck", incident=id_)
                 ledger.postpone(id_, AFTER_TROUBLE)
+                fired.append(None)
+        return fired
+
+    async def _one_by_one(self) -> list[datetime | None]:
+        """The same, each incident on its own, when the database did not take what they decided together."""
+        now, fired = self.core.clock.now(), []
+        for id_ in await self.core.read(lambda tx: tx.due(now, BATCH)):
+            try:
+                fired.append(await self.core.transact(partial(_fire, incident_id=id_)))
+            except Unavailable:
+                raise
+            except Exception:
+                log.exception("incident_stuck", incident=id_)
+                await self.core.transact(partial(Ledger.postpone, id_=id_, by=AFTER_TROUBLE))
                 fired.append(None)
         return fired
 

@@ -7,6 +7,10 @@ StoreError             one sentence with the remedy; `str()` is for a person
 
 from __future__ import annotations
 
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from tocsin.engine.errors import Newer, Unavailable
@@ -22,6 +26,19 @@ class StoreUnavailable(StoreError, Unavailable):
 
 class NewerVersion(StoreUnavailable, Newer):
     pass
+
+
+def of_driver(connection: Connection, exc: psycopg.Error) -> DBAPIError:
+    """What PostgreSQL's driver said when it was asked directly; a connection that is lost is not used again."""
+    driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
+    lost = driver.closed or driver.broken
+    if lost:
+        connection.invalidate(exc)
+    found = DBAPIError.instance(
+        None, None, exc, psycopg.Error, connection_invalidated=lost, dialect=connection.dialect
+    )  # fmt: skip
+    assert isinstance(found, DBAPIError)
+    return found
 
 
 def reason(exc: DBAPIError) -> str:

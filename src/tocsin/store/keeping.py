@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from tocsin.engine.records import Answered, Evidence, Token
 from tocsin.store import schema as t
+from tocsin.store.part import Part
 from tocsin.store.rows import EVIDENCE, json
 from tocsin.store.staging import Layer
 from tocsin.store.times import from_db, to_db
 
 
-class Keeping:
+class Keeping(Part):
     """The part of a transaction that is not staged, but for evidence: each statement is sent at once."""
 
-    _c: Connection
     _layers: list[Layer]
     _settings: dict[str, str | None]
-
-    @abstractmethod
-    def _settled(self) -> Connection:
-        """The connection to write on, with everything staged sent before it."""
 
     def put_evidence(self, evidence: Evidence) -> None:
         row = {

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Collection
 
-from sqlalchemy import Connection, case, func, literal_column, select, text, update
+from sqlalchemy import case, func, literal_column, select, text, update
 
 from tocsin.engine.records import AlertRecord
 from tocsin.store import schema as t
+from tocsin.store.part import Part
 from tocsin.store.sending import Told
 
 CHUNK = 500
 """So many fingerprints one statement names: fewer than any database takes."""
 
 
-class Moving:
+class Moving(Part):
     """The part of a transaction that moves alerts. Not staged: it is rare, and about as many as there are."""
 
-    _c: Connection
     _alerts: dict[str, AlertRecord | None]
     _told: dict[str, Told]
-
-    @abstractmethod
-    def _settled(self) -> Connection:
-        """The connection to write on, with everything staged sent before it."""
 
     def move_alerts(self, from_id: str, to_id: str, fingerprints: Collection[str] | None = None) -> tuple[int, int]:
         """Gives the incident's alerts, or those of them, to another incident: (how many, how many of them fire).

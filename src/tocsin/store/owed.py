@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -10,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Integer,
     Row,
     Select,
@@ -34,6 +32,7 @@ from tocsin.engine.slots import REPEATS, Full, Slots, rank_of
 from tocsin.incident.work import Work
 from tocsin.store import asking, rows
 from tocsin.store import schema as t
+from tocsin.store.part import Part
 from tocsin.store.staging import Finished, Layer
 from tocsin.store.times import from_db, to_db
 
@@ -42,16 +41,11 @@ TOGETHER = 1000
 """So many messages share one hand-over at most."""
 
 
-class Owed:
+class Owed(Part):
     """The part of a transaction that is about work. What is put down and how it ended is staged."""
 
-    _c: Connection
     _layers: list[Layer]
     _leases: dict[int, str | None]
-
-    @abstractmethod
-    def _settled(self) -> Connection:
-        """The connection to write on, with everything staged sent before it."""
 
     def enqueue(self, incident_id: str, items: Sequence[tuple[str, str, Work]], *, now: datetime) -> None:
         """Adds (idempotency key, channel, work) rows, due at once; a key that stands there already is left alone."""

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from tocsin.store.clocks import DatabaseClock, elapsed
-from tocsin.store.errors import StoreError, StoreUnavailable, reason
+from tocsin.store.errors import StoreError, StoreUnavailable, of_driver, reason
 
 PEN = 0x746F6373696E  # "tocsin"
 TRANSACTION = "tocsin_transaction"
@@ -132,14 +132,10 @@ class Postgres:
             cursor.nextset()
             row = cursor.fetchone()
         except psycopg.Error as exc:
-            lost = driver.closed or driver.broken
-            if lost:
-                connection.invalidate(exc)
-            else:
+            failed = of_driver(connection, exc)
+            if not failed.connection_invalidated:
                 driver.rollback()
-            raise DBAPIError.instance(
-                None, None, exc, psycopg.Error, connection_invalidated=lost, dialect=connection.dialect
-            ) from exc
+            raise failed from exc
         if row is not None:
             self.clock.heard(row[1], asked=asked)
             connection.info[TRANSACTION] = row[2]

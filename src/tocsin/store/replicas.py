@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import delete, or_, select, update
 
 from tocsin.incident.events import Entry
 from tocsin.incident.state import Incident
 from tocsin.store import rows
 from tocsin.store import schema as t
+from tocsin.store.part import Part
 from tocsin.store.times import from_db, to_db
 
 
@@ -26,14 +26,8 @@ class Replica(Struct, frozen=True):
     beat_at: datetime
 
 
-class Replicas:
+class Replicas(Part):
     """The part of a transaction that is about them. Nothing of it is staged."""
-
-    _c: Connection
-
-    @abstractmethod
-    def _settled(self) -> Connection:
-        """The connection to write on, with everything staged sent before it."""
 
     def replicas(self) -> list[Replica]:
         """Those that have not said goodbye and were not found dead, the longest running first."""

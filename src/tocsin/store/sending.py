@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 from msgspec import Struct
 from sqlalchemy import (
     ClauseElement,
     ColumnElement,
-    Connection,
     Dialect,
     Table,
     bindparam,
@@ -36,6 +35,7 @@ from tocsin.engine.records import AlertRecord
 from tocsin.incident.alert import Alert
 from tocsin.store import asking, rows
 from tocsin.store import schema as t
+from tocsin.store.line import Line
 from tocsin.store.staging import Layer
 from tocsin.store.times import to_db
 
@@ -47,6 +47,7 @@ _LARGE, _SMALL = (256, 64, 32), 16
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 Given: TypeAlias = Mapping[str, ColumnElement[Any]]
 """What a row says, by the name of its value."""
+Many: TypeAlias = Callable[["_Kind", Sequence[rows.Values]], None]
 
 
 class Told(Struct, frozen=True):
@@ -112,8 +113,10 @@ _ENDED = _Kind("ended", t.work, _ended)
 _EVIDENCE = _Kind("evidence", t.evidence, _inserted(t.evidence))
 
 
-def send(connection: Connection, layer: Layer, *, told: Mapping[str, Told]) -> None:
-    """`told` is how the database has alerts: one told alike was only seen again."""
+def send(line: Line, layer: Layer, *, told: Mapping[str, Told], ahead: bool = False) -> None:
+    """`told` is how the database has alerts: one told alike was only seen again. `ahead` is without waiting for it,
+    where the line can."""
+    many = partial(_ahead if ahead and line.ahead else _now, line)
     opened = [
         rows.opened_row(incident) | rows.incident_row(incident, due())
         for incident, due in (layer.incidents[id_] for id_ in layer.opened)
@@ -123,17 +126,17 @@ def send(connection: Connection, layer: Layer, *, told: Mapping[str, Told]) -> N
         for id_, (incident, due) in layer.incidents.items()
         if id_ not in layer.opened
     ]
-    _many(connection, _OPENED, opened)
-    _many(connection, _CHANGED, changed)
+    many(_OPENED, opened)
+    many(_CHANGED, changed)
     if layer.alerts:
-        _send_alerts(connection, layer, told)
-    _many(connection, _EVENTS, layer.events)
-    _many(connection, _WORK, list(layer.work.values()))
-    _many(connection, _ENDED, [ended.values for ended in layer.finished.values()])
-    _many(connection, _EVIDENCE, list(layer.evidence.values()))
+        _send_alerts(line, layer, told, many)
+    many(_EVENTS, layer.events)
+    many(_WORK, list(layer.work.values()))
+    many(_ENDED, [ended.values for ended in layer.finished.values()])
+    many(_EVIDENCE, list(layer.evidence.values()))
 
 
-def _send_alerts(connection: Connection, layer: Layer, told: Mapping[str, Told]) -> None:
+def _send_alerts(line: Line, layer: Layer, told: Mapping[str, Told], many: Many) -> None:
     first, anew = [], []
     again: dict[int, list[str]] = {}
     for fingerprint, record in layer.alerts.items():
@@ -146,17 +149,17 @@ def _send_alerts(connection: Connection, layer: Layer, told: Mapping[str, Told])
             at = to_db(record.last_seen_at)
             if not 0 <= at - known.last_seen_at < SEEN_MICROSECONDS:
                 again.setdefault(at, []).append(fingerprint)
-    _many(connection, _FIRST, first)
-    _many(connection, _ANEW, anew)
+    many(_FIRST, first)
+    many(_ANEW, anew)
     for at, seen in again.items():
-        asking.seen_again(connection, seen, at)
+        asking.seen_again(line.connection, seen, at)
 
 
 def _told_alike(known: Told, record: AlertRecord) -> bool:
     return known.incident_id == record.incident_id and known.alert == record.alert
 
 
-def _many(connection: Connection, kind: _Kind, values: Sequence[rows.Values]) -> None:
+def _now(line: Line, kind: _Kind, values: Sequence[rows.Values]) -> None:
     """Executes it for each of the values, which all have the same keys and need no conversion.
 
     Compiled once and handed to the driver as it is: the toolkit's own way costs more than the database does.
@@ -164,6 +167,7 @@ def _many(connection: Connection, kind: _Kind, values: Sequence[rows.Values]) ->
     if not values:
         return
     keys = tuple(values[0])
+    connection = line.connection
     sql = _compiled(connection.dialect, kind, keys)
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(sql, {_ROWS: _as_json(values)})
@@ -171,6 +175,19 @@ def _many(connection: Connection, kind: _Kind, values: Sequence[rows.Values]) ->
     for rows_ in _portions(values):
         told = tuple([row[key] for row in rows_ for key in keys])
         connection.exec_driver_sql(_table_of(keys, len(rows_)) + sql, told)
+
+
+def _ahead(line: Line, kind: _Kind, values: Sequence[rows.Values]) -> None:
+    """The same, not waited for."""
+    if values:
+        sql = _compiled(line.dialect, kind, tuple(values[0]))
+        line.tell(_numbered(sql), _as_json(values))
+
+
+@lru_cache(maxsize=64)
+def _numbered(sql: str) -> str:
+    """The statement as the server takes it: the driver's way to name a value is its own."""
+    return sql % {_ROWS: "$1"}
 
 
 def _portions(values: Sequence[rows.Values]) -> Iterator[Sequence[rows.Values]]:

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import func, insert, select, text, update
 
 from tocsin.engine.records import AlertRecord
 from tocsin.incident.alert import Alert
 from tocsin.incident.silences import Silence
 from tocsin.store import asking, rows
 from tocsin.store import schema as t
+from tocsin.store.part import Part
 from tocsin.store.times import to_db
 
 Wanted = Callable[[Alert], bool]
 _SILENCE = msgspec.json.Decoder(Silence)
 
 
-class Silences:
+class Silences(Part):
     """The part of a transaction that is about them. Silences are not staged."""
 
-    _c: Connection
     _silences: tuple[Silence, ...] | None
-
-    @abstractmethod
-    def _settled(self) -> Connection:
-        """The connection to write on, with everything staged sent before it."""
 
     def put_silence(self, silence: Silence) -> None:
         """Keeps a new one, or one that was ended early."""

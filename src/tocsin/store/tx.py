@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 
 from sqlalchemy import (
@@ -30,6 +30,7 @@ from tocsin.store import asking, rows, sending
 from tocsin.store import schema as t
 from tocsin.store.errors import NewerVersion, StoreUnavailable, reason
 from tocsin.store.keeping import Keeping
+from tocsin.store.line import Line
 from tocsin.store.moving import Moving
 from tocsin.store.owed import Owed
 from tocsin.store.replicas import Replicas
@@ -71,7 +72,7 @@ class Tx(Keeping, Moving, Owed, Replicas, Silences, Upkeep):
     """One transaction on one connection; `writing` stages, and the caller ends with `flush`."""
 
     def __init__(self, connection: Connection, *, writing: bool = False) -> None:
-        self._c = connection
+        self._line = Line(connection)
         self._layers: list[Layer] = [Layer()] if writing else []
         self._spoke = time.monotonic()
         self._forget()
@@ -104,12 +105,15 @@ class Tx(Keeping, Moving, Owed, Replicas, Silences, Upkeep):
             raise StoreUnavailable(f"the database refuses to write: {reason(exc)}") from exc
         layer = self._layers.pop()
         if layer.savepoint is not None:
+            with suppress(DBAPIError):
+                self.wait()
             layer.savepoint.rollback()
             self._forget()
 
     def _sink_layer(self) -> None:
         layer = self._layers.pop()
         if layer.savepoint is not None:
+            self.wait()
             layer.savepoint.commit()
         layer.sink_into(self._layers[-1])
 
@@ -123,15 +127,28 @@ class Tx(Keeping, Moving, Owed, Replicas, Silences, Upkeep):
         """Sends everything staged."""
         self._settled()
 
+    def ahead(self) -> None:
+        """Has the database begin with what is staged while the job goes on, where it can. That it failed is said by
+        whatever asks the database next."""
+        if self._line.ahead:
+            self._send_all(ahead=True)
+
+    def wait(self) -> None:
+        """Until what was sent ahead is carried out. Raises DBAPIError when any of it failed."""
+        self._line.wait()
+
     def _settled(self) -> Connection:
+        self._send_all()
+        return self._c
+
+    def _send_all(self, *, ahead: bool = False) -> None:
         for depth, layer in enumerate(self._layers):
             if depth and layer.savepoint is None:
                 layer.savepoint = self._c.begin_nested()
-            self._send(layer)
-        return self._c
+            self._send(layer, ahead=ahead)
 
-    def _send(self, layer: Layer) -> None:
-        sending.send(self._c, layer, told=self._told)
+    def _send(self, layer: Layer, *, ahead: bool = False) -> None:
+        sending.send(self._line, layer, told=self._told, ahead=ahead)
         for id_, (incident, _) in layer.incidents.items():
             self._states[id_] = incident
         for fingerprint, record in layer.alerts.items():

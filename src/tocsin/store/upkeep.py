@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, func, or_, select, text, union_all, update
+from sqlalchemy import Row, delete, func, or_, select, text, union_all, update
 
 from tocsin.engine.records import Evidence
 from tocsin.engine.stock import COUNTED, Gauges, Old, Queued, Standing
 from tocsin.incident.state import Status
 from tocsin.store import asking, rows
 from tocsin.store import schema as t
+from tocsin.store.part import Part
 from tocsin.store.times import from_db, to_db
 
 _OVER = (Status.RESOLVED.value, Status.CLOSED.value)
 _ENDED = ("done", "failed")
 
 
-class Upkeep:
+class Upkeep(Part):
     """The part of a transaction that is about the stock. Nothing of it is staged."""
-
-    _c: Connection
-
-    @abstractmethod
-    def _settled(self) -> Connection:
-        """The connection to write on, with everything staged sent before it."""
 
     def gauges(self) -> Gauges:
         """How much waits and how many incidents are open; costs as much as there is of that, and no more."""

@@ -138,9 +138,9 @@ class Writer:
     def _transact(self, jobs: Sequence[Callable[[Tx], Any]]) -> list[Told]:
         """What each job gave, durable."""
         connection, transaction = self._begun()
+        tx = Tx(connection, writing=True)
         try:
             name = self._database.transaction(connection)
-            tx = Tx(connection, writing=True)
             # one that is alone is undone with its transaction
             results: list[Told] = [self._one(tx, job) for job in jobs] if len(jobs) > 1 else [(jobs[0](tx), None)]
             tx.flush()
@@ -149,8 +149,9 @@ class Writer:
             except DBAPIError as exc:
                 self._settle(name, exc)
         except BaseException:  # whatever ends it, nothing half-done stays; raised on
-            with suppress(SQLAlchemyError):
-                transaction.rollback()
+            for undo in (tx.wait, transaction.rollback):
+                with suppress(SQLAlchemyError):
+                    undo()
             raise
         finally:
             connection.close()
